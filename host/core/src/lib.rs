@@ -1,0 +1,5 @@
+//! The pure part of ringback: vocabulary, rules, the workflow language and the
+//! engine. Nothing in this crate does I/O, reads a clock or draws a random
+//! number; time, ids and facts are handed in.
+
+pub mod model;

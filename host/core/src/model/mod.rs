@@ -1,0 +1,5 @@
+//! The vocabulary every other module speaks.
+
+mod secret;
+
+pub use secret::Secret;
