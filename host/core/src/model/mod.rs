@@ -1,7 +1,31 @@
-//! The vocabulary every other module speaks.
+//! The vocabulary every other module speaks: ids, phone numbers, stored records
+//! and the batch that writes them. Plain data; what happens to it is decided in
+//! `policy` and `engine`.
 
 mod batch;
+mod call;
+mod contact;
+mod conversation;
+mod feed;
+mod ids;
+pub mod keys;
+mod message;
+mod phone;
+pub mod record;
+mod run;
 mod secret;
+mod timer;
 
 pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
+pub use call::{Call, CallStatus};
+pub use contact::{Contact, OptOut, OptOutSource, Recent, RunRef, Thread};
+pub use conversation::{Conversation, Handoff};
+pub use feed::{Entry, RawWebhook};
+pub use ids::{CallId, ConversationId, EventId, Ids, MessageId, RunId};
+pub use message::{
+    Attachment, Attempt, Direction, Message, Origin, Outcome, Problem, Status, Verdict,
+};
+pub use phone::PhoneNumber;
+pub use run::{Enrollment, Head, Note, Run, RunStatus, StoredDefinition, Tick, Waiting};
 pub use secret::Secret;
+pub use timer::{Task, Timer};

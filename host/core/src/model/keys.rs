@@ -1,0 +1,193 @@
+//! The layout of the one ordered byte space. The first byte names the table;
+//! parts are separated by `/`, numbers are big-endian so that byte order is
+//! number order, and ids are time-ordered so that scans are chronological.
+//!
+//! | table | key | holds |
+//! |---|---|---|
+//! | `a` | call id | [`super::Call`] |
+//! | `b` | connection, provider's call id | id of our call |
+//! | `c` | conversation id | [`super::Conversation`] |
+//! | `d` | definition hash | [`super::StoredDefinition`] |
+//! | `e` | event id | [`super::Entry`] of the feed |
+//! | `g` | key id | an API key, hashed |
+//! | `i` | message or call id | in flight: an attempt without an outcome |
+//! | `j` | run id, number | [`super::Note`] of the run's timeline |
+//! | `k` | source, foreign id | dedupe and idempotency |
+//! | `l` | workflow id, enrollment key | [`super::Enrollment`] |
+//! | `m` | conversation id, message id | order of a conversation |
+//! | `o` | message id | [`super::Message`] |
+//! | `p` | phone number | [`super::Contact`], the guard record |
+//! | `r` | run id | [`super::Run`] |
+//! | `s` | workflow id, trigger number | [`super::Tick`]: where a schedule stands |
+//! | `t` | due time, random | [`super::Timer`] |
+//! | `u` | event id | [`super::RawWebhook`] that could not be read |
+//! | `v` | connection, provider's text id | id of our text |
+//! | `w` | workflow id | [`super::Head`]: the version in service |
+
+use jiff::Timestamp;
+
+use super::{CallId, ConversationId, EventId, Key, MessageId, PhoneNumber, RunId};
+
+fn key(table: u8, parts: &[&[u8]]) -> Key {
+    let mut bytes = Vec::with_capacity(2 + parts.iter().map(|p| p.len() + 1).sum::<usize>());
+    bytes.push(table);
+    for part in parts {
+        bytes.push(b'/');
+        bytes.extend_from_slice(part);
+    }
+    Key::new(bytes)
+}
+
+/// Foreign text as a fixed number of bytes, so that no foreign id can be too
+/// long for a key or reach into another's space.
+fn digest(parts: &[&str]) -> [u8; 20] {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut digest = [0; 20];
+    hasher.finalize_xof().fill(&mut digest);
+    digest
+}
+
+/// All keys of a table: from the first to just after the last.
+pub fn table(table: u8) -> (Key, Key) {
+    (Key::new([table, b'/']), Key::new([table, b'/' + 1]))
+}
+
+/// All keys of a table whose first part is this.
+pub fn under(table: u8, part: &str) -> (Key, Key) {
+    let from = [&[table, b'/'], part.as_bytes(), b"/"].concat();
+    let mut to = from.clone();
+    to.pop();
+    to.push(b'/' + 1);
+    (Key::new(from), Key::new(to))
+}
+
+/// A call.
+pub fn call(id: &CallId) -> Key {
+    key(b'a', &[id.as_str().as_bytes()])
+}
+
+/// Which of our calls a provider means.
+pub fn provider_call(connection: &str, provider_id: &str) -> Key {
+    key(b'b', &[&digest(&[connection, provider_id])])
+}
+
+/// The head of a conversation.
+pub fn conversation(id: &ConversationId) -> Key {
+    key(b'c', &[id.as_str().as_bytes()])
+}
+
+/// A definition, by its content hash.
+pub fn definition(hash: &str) -> Key {
+    key(b'd', &[hash.as_bytes()])
+}
+
+/// An entry of the feed.
+pub fn event(id: &EventId) -> Key {
+    key(b'e', &[id.as_str().as_bytes()])
+}
+
+/// An API key, by the public part of it.
+pub fn api_key(id: &str) -> Key {
+    key(b'g', &[id.as_bytes()])
+}
+
+/// The mark of a text whose attempt has no outcome yet.
+pub fn text_in_flight(id: &MessageId) -> Key {
+    key(b'i', &[id.as_str().as_bytes()])
+}
+
+/// The mark of a call whose attempt has no outcome yet.
+pub fn call_in_flight(id: &CallId) -> Key {
+    key(b'i', &[id.as_str().as_bytes()])
+}
+
+/// An entry of a run's timeline.
+pub fn note(run: &RunId, number: u32) -> Key {
+    key(b'j', &[run.as_str().as_bytes(), &number.to_be_bytes()])
+}
+
+/// Whether something foreign was taken before: a webhook, an idempotency key.
+pub fn taken(source: &str, foreign_id: &str) -> Key {
+    key(b'k', &[&digest(&[source, foreign_id])])
+}
+
+/// The last enrollment of a key in a workflow.
+pub fn enrollment(workflow: &str, enrollment_key: &str) -> Key {
+    key(b'l', &[workflow.as_bytes(), &digest(&[enrollment_key])])
+}
+
+/// The place of a text in its conversation.
+pub fn place(conversation: &ConversationId, message: &MessageId) -> Key {
+    key(
+        b'm',
+        &[
+            conversation.as_str().as_bytes(),
+            message.as_str().as_bytes(),
+        ],
+    )
+}
+
+/// A text.
+pub fn message(id: &MessageId) -> Key {
+    key(b'o', &[id.as_str().as_bytes()])
+}
+
+/// The guard record of a number.
+pub fn contact(number: &PhoneNumber) -> Key {
+    key(b'p', &[number.as_str().as_bytes()])
+}
+
+/// A run.
+pub fn run(id: &RunId) -> Key {
+    key(b'r', &[id.as_str().as_bytes()])
+}
+
+/// Where the n-th trigger of a workflow, a schedule, stands.
+pub fn tick(workflow: &str, trigger: usize) -> Key {
+    key(
+        b's',
+        &[workflow.as_bytes(), &(trigger as u64).to_be_bytes()],
+    )
+}
+
+/// A timer: first by its due time in milliseconds, then by its own bytes.
+pub fn timer(due: Timestamp, own: [u8; 16]) -> Key {
+    let millis = u64::try_from(due.as_millisecond()).unwrap_or(0);
+    key(b't', &[&[&millis.to_be_bytes()[..], &own].concat()])
+}
+
+/// When the timer of this key is due; `None` when it is no timer's key.
+pub fn timer_due(key: &Key) -> Option<Timestamp> {
+    let millis: [u8; 8] = key
+        .as_bytes()
+        .strip_prefix(b"t/")?
+        .get(..8)?
+        .try_into()
+        .ok()?;
+    Timestamp::from_millisecond(i64::try_from(u64::from_be_bytes(millis)).ok()?).ok()
+}
+
+/// All timers due before this time.
+pub fn timers_until(due: Timestamp) -> (Key, Key) {
+    let millis = u64::try_from(due.as_millisecond()).unwrap_or(0);
+    (Key::new(*b"t/"), key(b't', &[&millis.to_be_bytes()]))
+}
+
+/// A webhook that was genuine and could not be read.
+pub fn raw_webhook(id: &EventId) -> Key {
+    key(b'u', &[id.as_str().as_bytes()])
+}
+
+/// Which of our texts a provider means.
+pub fn provider_text(connection: &str, provider_id: &str) -> Key {
+    key(b'v', &[&digest(&[connection, provider_id])])
+}
+
+/// The version of a workflow that is in service.
+pub fn workflow(id: &str) -> Key {
+    key(b'w', &[id.as_bytes()])
+}

@@ -1,0 +1,268 @@
+//! A text, in either direction, and the life of an outgoing one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CallId, ConversationId, Key, MessageId, PhoneNumber, RunId};
+use crate::workflow::{Intent, OnUnknown};
+
+/// Which way a text or call went, seen from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the contact to us.
+    Inbound,
+    /// From us to the contact.
+    Outbound,
+}
+
+/// Where a text is in its life. The words are the same in every API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The gate let it through, but not yet.
+    Scheduled,
+    /// Waits for its turn in the conversation, or for another try.
+    Queued,
+    /// An attempt has begun; its outcome is not stored yet.
+    Sending,
+    /// The provider has it.
+    Accepted,
+    /// The provider handed it on.
+    Sent,
+    /// It reached the handset.
+    Delivered,
+    /// It was handed on and did not arrive.
+    Undelivered,
+    /// It was refused, or could not be sent after all tries.
+    Failed,
+    /// Its time passed before it could be sent.
+    Expired,
+    /// It was called off before it was sent.
+    Canceled,
+    /// The gate refused it.
+    Skipped,
+    /// An attempt began and nobody knows how it ended.
+    Unknown,
+    /// Still unknown after all ways to find out: a person decides.
+    NeedsReview,
+    /// From a contact.
+    Received,
+}
+
+impl Status {
+    /// The word used in every API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+            Self::NeedsReview => "needs_review",
+            Self::Received => "received",
+        }
+    }
+
+    /// The order of delivery reports: a later one never takes a text back.
+    /// `delivered` may correct `undelivered`.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Scheduled | Self::Queued => 0,
+            Self::Sending | Self::Unknown | Self::NeedsReview => 1,
+            Self::Accepted => 2,
+            Self::Sent => 3,
+            Self::Undelivered | Self::Failed => 4,
+            Self::Delivered => 5,
+            Self::Expired | Self::Canceled | Self::Skipped | Self::Received => 6,
+        }
+    }
+
+    /// Whether a run that sent it may go on: the provider has it, or never will.
+    pub fn settled(self) -> bool {
+        !matches!(
+            self,
+            Self::Scheduled | Self::Queued | Self::Sending | Self::Unknown
+        )
+    }
+
+    /// Whether the provider is known to have it.
+    pub fn handed_over(self) -> bool {
+        matches!(
+            self,
+            Self::Accepted | Self::Sent | Self::Delivered | Self::Undelivered
+        )
+    }
+}
+
+/// Why something did not work, in the provider's code and in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The provider's code, or a word of ours.
+    pub code: String,
+    /// A sentence.
+    pub text: String,
+}
+
+/// A picture or file that travels with a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Absolute http(s) address.
+    pub url: String,
+    /// MIME type; empty when not known.
+    #[serde(default)]
+    pub media_type: String,
+}
+
+/// Who wanted a text sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Origin {
+    /// The contact wrote it.
+    Contact,
+    /// A step of a run.
+    Run {
+        /// The run.
+        run: RunId,
+        /// The step's id.
+        step: String,
+    },
+    /// A program, through the API.
+    Api,
+    /// A person, in the dashboard or through the API.
+    Person,
+    /// The answer to STOP, START or HELP.
+    Keyword,
+    /// A notice to a person of the business.
+    Notice,
+}
+
+/// One try to hand a text to the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When its record was durable; no byte left before that.
+    pub at: Timestamp,
+    /// How it ended; none while nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The provider has it, under its own id.
+    Accepted {
+        /// The provider's id.
+        provider_id: String,
+    },
+    /// It certainly had no effect.
+    Refused {
+        /// Why.
+        problem: Problem,
+    },
+    /// It may have had an effect.
+    Unknown {
+        /// What was seen.
+        problem: Problem,
+    },
+    /// An unknown one was found not to have happened.
+    Absent,
+    /// Called off before the first byte.
+    CalledOff {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a rule of the send gate said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// The rule's name: `opt_out`, `quiet_hours`, …
+    pub rule: String,
+    /// `passed`, `refused` or `deferred`.
+    pub verdict: String,
+    /// A sentence.
+    pub reason: String,
+    /// The earliest time, when deferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Ours; the same for every attempt.
+    pub id: MessageId,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The thread it stands in.
+    pub conversation: ConversationId,
+    /// The agent's id.
+    pub agent: String,
+    /// The connection it goes through.
+    pub connection: String,
+    /// The contact's number.
+    pub contact: PhoneNumber,
+    /// Our number; none lets the provider choose.
+    pub number: Option<PhoneNumber>,
+    /// The whole text.
+    pub body: String,
+    /// What travels with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Attachment>,
+    /// Radio segments, as we count them.
+    pub segments: u32,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Why it is there, when that is not obvious: a word such as `opted_out`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// The provider's id, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// Why it is sent.
+    pub intent: Intent,
+    /// The call that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// Expires instead of being sent after this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+    /// Not before this time: a deferral of the gate, or the next try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// What to do when it stays unknown.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
+    /// Every try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// What the gate's rules said, each time they were asked; repeats are kept once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+    /// How often the provider was asked about the present unknown attempt.
+    #[serde(default)]
+    pub looked: u32,
+    /// The timer that will take it up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<Key>,
+    /// When it was asked for or received.
+    pub created_at: Timestamp,
+    /// When anything about it last changed.
+    pub updated_at: Timestamp,
+}

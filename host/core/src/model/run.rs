@@ -1,0 +1,176 @@
+//! A run of a workflow, its timeline, and what the store keeps of workflows.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::{CallId, ConversationId, Key, MessageId, PhoneNumber, RunId};
+use crate::workflow::Definition;
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// It waits for something.
+    Running,
+    /// It came to its end, or a `stop`.
+    Finished,
+    /// An event, a person or a program ended it.
+    Cancelled,
+    /// A step failed.
+    Failed,
+}
+
+/// What a run waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum Waiting {
+    /// A time.
+    Time {
+        /// When it goes on.
+        until: Timestamp,
+        /// The timer that wakes it.
+        timer: Key,
+    },
+    /// An event of its contact, as the step at the cursor says.
+    Event {
+        /// When it gives up.
+        until: Option<Timestamp>,
+        /// The timer that wakes it then.
+        timer: Option<Key>,
+    },
+    /// The outcome of a text.
+    Text {
+        /// The text.
+        message: MessageId,
+    },
+}
+
+/// One run of a workflow for one contact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The workflow's id.
+    pub workflow: String,
+    /// The hash of the definition it keeps to the end.
+    pub definition: String,
+    /// The version number of that definition, for people.
+    pub version: u32,
+    /// Whom it is about; none when nobody (a schedule that only sets values).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<PhoneNumber>,
+    /// The agent that texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Our number that the contact called or wrote to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PhoneNumber>,
+    /// The conversation its texts stand in, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
+    /// The call that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// What started it, as expressions see it.
+    pub event: Json,
+    /// What it was enrolled under.
+    pub key: String,
+    /// Whether it goes on.
+    pub status: RunStatus,
+    /// Why it ended: `finished`, a `stop` reason, `reply`, `opt_out`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// The step it stands at: an index into the definition's list.
+    pub cursor: usize,
+    /// What it waits for there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Values set by `set`, over the definition's own.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub vars: Map<String, Json>,
+    /// The results of its steps, by their ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub results: BTreeMap<String, Json>,
+    /// How many entries its timeline has.
+    pub notes: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When anything about it last changed.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+}
+
+/// An entry of a run's timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// The step it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// A word: `started`, `sent`, `waits`, `woke`, `skipped`, `finished`, …
+    pub what: String,
+    /// A sentence.
+    pub text: String,
+}
+
+/// The last enrollment of a key in a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrollment {
+    /// The run.
+    pub run: RunId,
+    /// When it started.
+    pub at: Timestamp,
+    /// Whether it is under way.
+    pub active: bool,
+}
+
+/// A definition as it is kept: by hash, for as long as a run needs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredDefinition {
+    /// Its meaning.
+    pub definition: Definition,
+    /// The file's text.
+    pub source: String,
+    /// When it was first taken into service.
+    pub created_at: Timestamp,
+}
+
+/// The version of a workflow that is in service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The workflow's id.
+    pub workflow: String,
+    /// The hash of the definition.
+    pub definition: String,
+    /// Counts up with each change of meaning, from 1.
+    pub version: u32,
+    /// Whether its file is there; without it no new run starts.
+    pub active: bool,
+    /// The file it came from, relative to the workflows folder.
+    pub file: String,
+    /// When this version was taken into service.
+    pub since: Timestamp,
+}
+
+/// Where a schedule stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// The cron text and zone it was computed with.
+    pub rule: String,
+    /// The next firing's instant.
+    pub next: Timestamp,
+    /// The timer that fires it.
+    pub timer: Key,
+    /// The run of the last firing, when it may still be under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Whether one firing waits for that run's end.
+    #[serde(default)]
+    pub queued: bool,
+}

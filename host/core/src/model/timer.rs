@@ -1,0 +1,49 @@
+//! Something that must happen at a time, whatever happens to the process.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ConversationId, MessageId, RunId};
+
+/// A durable timer. It is stored under its due time, removed and acted on in one
+/// batch, and dropped when what it belongs to has moved on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// When it is due.
+    pub due: Timestamp,
+    /// What it is for.
+    pub task: Task,
+}
+
+/// What a timer is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Task {
+    /// A run goes on.
+    Wake {
+        /// The run.
+        run: RunId,
+    },
+    /// A text that was deferred, or waits for another try, is taken up again.
+    Text {
+        /// The text.
+        message: MessageId,
+    },
+    /// The provider is asked what became of an unknown text.
+    Settle {
+        /// The text.
+        message: MessageId,
+    },
+    /// A conversation that a person has is free again.
+    Release {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// A schedule fires.
+    Tick {
+        /// The workflow's id.
+        workflow: String,
+        /// Which of its triggers.
+        trigger: usize,
+    },
+}
