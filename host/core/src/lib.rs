@@ -3,3 +3,4 @@
 //! number; time, ids and facts are handed in.
 
 pub mod model;
+pub mod sms;
