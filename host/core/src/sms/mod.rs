@@ -7,6 +7,7 @@
 
 pub mod keyword;
 pub mod phone;
+pub mod quiet;
 pub mod segments;
 pub mod smart;
 pub mod zones;
