@@ -20,6 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use parse::Error;
 
+use super::wall::first_instant;
+
 /// Years searched for the next match: 29 February on a given weekday comes
 /// back after 40 years at the latest (over 2100).
 const YEARS: i16 = 41;
@@ -238,19 +240,6 @@ impl Cron {
             hour = next(self.hours, hour + 1)?;
         }
     }
-}
-
-/// The instant of a fixed-time job: the first occurrence of a repeated wall
-/// time, the end of the gap for a skipped one.
-fn first_instant(nominal: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    let wall = zone.to_ambiguous_timestamp(nominal);
-    let AmbiguousOffset::Gap { after, .. } = wall.offset() else {
-        return wall.earlier().ok();
-    };
-    let before_the_gap = wall.earlier().ok()?;
-    zone.following(before_the_gap)
-        .find(|change| change.offset() == after)
-        .map(|change| change.timestamp())
 }
 
 fn has(set: u64, value: i8) -> bool {

@@ -5,5 +5,8 @@
 
 pub mod cron;
 mod days;
+pub mod hours;
+mod wall;
 
 pub use cron::{Cron, Firing, Missed};
+pub use hours::Hours;
