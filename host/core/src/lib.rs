@@ -3,4 +3,6 @@
 //! number; time, ids and facts are handed in.
 
 pub mod model;
+pub mod schedule;
+pub mod sms;
 pub mod workflow;
