@@ -255,4 +255,6 @@ fn next(set: u64, from: i8) -> Option<i8> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
