@@ -2,7 +2,9 @@
 //! engine. Nothing in this crate does I/O, reads a clock or draws a random
 //! number; time, ids and facts are handed in.
 
+pub mod engine;
 pub mod model;
+pub mod policy;
 pub mod schedule;
 pub mod sms;
 pub mod workflow;

@@ -6,3 +6,14 @@ mod duration;
 pub mod expression;
 
 pub use definition::*;
+
+/// A checked workflow file.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    /// Its meaning.
+    pub definition: Definition,
+    /// The hash of its meaning, as hexadecimal digits.
+    pub hash: String,
+    /// The file's text.
+    pub source: String,
+}

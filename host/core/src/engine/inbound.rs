@@ -1,0 +1,294 @@
+//! Texts from contacts, and who answers them: the words of the law first, then a
+//! person, then a run that waits, then workflows.
+
+use serde_json::json;
+
+use super::runs::Cause;
+use super::{Answer, IncomingText, Notice, Step, Tx, World, runs, steps, texts, threads};
+use crate::model::{
+    Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
+    PhoneNumber, Status, keys,
+};
+use crate::sms::{self, Keyword};
+use crate::workflow::{Awaited, CancelOn, Intent, On, TextFilter};
+
+/// A contact's text.
+pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> Step<Answer> {
+    let taken = keys::taken(&text.connection, &text.provider_id);
+    if tx.get::<MessageId>(&taken)?.is_some() {
+        return Ok(Answer::Repeat);
+    }
+    let id = tx.ids.message();
+    tx.put(taken, &id)?;
+    let Some(agent) = world.setup.owner(&text.to) else {
+        // Nobody's number: kept in the feed, where a person can see it.
+        tx.tell("message.unrouted", |entry| {
+            entry.contact = Some(text.from.clone());
+            entry.data = json!({
+                "connection": text.connection, "from": text.from, "to": text.to, "body": text.body,
+            });
+        });
+        return Ok(Answer::Done);
+    };
+    let mut conversation = threads::open(tx, &agent.id, &text.from)?;
+    let message = Message {
+        id: id.clone(),
+        direction: Direction::Inbound,
+        conversation: conversation.id.clone(),
+        agent: agent.id.clone(),
+        connection: text.connection.clone(),
+        contact: text.from.clone(),
+        number: Some(text.to.clone()),
+        body: text.body.clone(),
+        media: text.media.clone(),
+        segments: count(&text.body),
+        status: Status::Received,
+        reason: None,
+        problem: None,
+        provider_id: Some(text.provider_id.clone()),
+        origin: Origin::Contact,
+        intent: Intent::Conversation,
+        call: None,
+        valid_until: None,
+        not_before: None,
+        on_unknown: crate::workflow::OnUnknown::Hold,
+        attempts: Vec::new(),
+        verdicts: Vec::new(),
+        looked: 0,
+        timer: None,
+        created_at: tx.now,
+        updated_at: tx.now,
+    };
+    tx.put(keys::message(&id), &message)?;
+    tx.put(keys::place(&conversation.id, &id), &())?;
+    conversation.last_at = tx.now;
+    conversation.last_inbound_at = Some(tx.now);
+    conversation.number = Some(text.to.clone());
+    threads::put(tx, &conversation)?;
+    texts::tell(tx, "message.received", &message);
+    answer(world, tx, &message, &conversation, text.keyword)
+}
+
+/// Radio segments of a text.
+pub(super) fn count(body: &str) -> u32 {
+    u32::try_from(sms::segments(body).count).unwrap_or(u32::MAX)
+}
+
+/// Finds who answers; the first that claims the text ends the search.
+fn answer(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    message: &Message,
+    conversation: &Conversation,
+    by_provider: Option<Keyword>,
+) -> Step<Answer> {
+    let phone = &message.contact;
+    if keyword(world, tx, message, conversation, by_provider)? {
+        return Ok(Answer::Done);
+    }
+    runs::cancel_by_event(world, tx, phone, &CancelOn::Reply, "reply", None)?;
+    let handed_over = tx
+        .get::<Conversation>(&keys::conversation(&conversation.id))?
+        .is_some_and(|conversation| conversation.handoff.is_some());
+    if handed_over {
+        return Ok(Answer::Done);
+    }
+    let value = super::scope::message_value(message);
+    let result = json!({ "ok": true, "timed_out": false, "at": tx.now, "message": value });
+    let said: String = message.body.chars().take(80).collect();
+    let claimed = runs::claim(
+        world,
+        tx,
+        phone,
+        |run, event| {
+            let here = run
+                .conversation
+                .as_ref()
+                .is_none_or(|one| *one == conversation.id);
+            matches!(event, Awaited::MessageReceived(filter) if here && wanted(filter, message))
+        },
+        &result,
+        &format!("{phone} wrote: {said}"),
+    )?;
+    if let Some(run) = claimed {
+        return Ok(Answer::Runs(vec![run]));
+    }
+    // User-written text handlers stand here, in their configured order.
+    let cause = Cause {
+        event: json!({
+            "type": "message.received",
+            "id": message.id,
+            "from": message.contact,
+            "to": message.number,
+            "body": message.body,
+            "text": message.body,
+            "media": message.media,
+            "agent": message.agent,
+            "at": tx.now,
+        }),
+        contact: Some(phone.clone()),
+        agent: Some(message.agent.clone()),
+        number: message.number.clone(),
+        conversation: Some(conversation.id.clone()),
+        call: None,
+    };
+    let started = runs::start_all(world, tx, &cause, |trigger| match &trigger.on {
+        On::MessageReceived(filter) => wanted(filter, message),
+        _ => false,
+    })?;
+    // The agent's own way of answering comes last; `off` leaves the text to be read.
+    Ok(Answer::Runs(started))
+}
+
+fn wanted(filter: &TextFilter, message: &Message) -> bool {
+    let agent = filter
+        .to_agent
+        .as_ref()
+        .is_none_or(|agent| *agent == message.agent);
+    let from = filter.from.is_empty()
+        || filter
+            .from
+            .iter()
+            .any(|number| number == message.contact.as_str());
+    let matches = filter
+        .matches
+        .as_ref()
+        .is_none_or(|pattern| pattern.find(&message.body).is_some());
+    agent && from && matches
+}
+
+/// STOP, START and HELP. True when the text was one of them.
+fn keyword(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    message: &Message,
+    conversation: &Conversation,
+    by_provider: Option<Keyword>,
+) -> Step<bool> {
+    let Some(word) = by_provider.or_else(|| sms::keyword(&message.body)) else {
+        return Ok(false);
+    };
+    let phone = &message.contact;
+    let stopped = tx.contact(phone)?.opted_out.is_some();
+    let business = &world.setup.business.name;
+    let reply = match word {
+        Keyword::Stop => {
+            stop(world, tx, phone, OptOutSource::Text, Some(&message.id))?;
+            if stopped {
+                return Ok(true);
+            }
+            format!("{business}: you will get no more texts from us. Reply START to change that.")
+        }
+        Keyword::Start | Keyword::Yes if stopped => {
+            resume(tx, phone)?;
+            format!("{business}: you will get texts from us again. Reply STOP to end them.")
+        }
+        Keyword::Help => {
+            format!("{business}: reply here and we will answer. Reply STOP to get no more texts.")
+        }
+        // To everybody else these are ordinary words.
+        Keyword::Start | Keyword::Yes => return Ok(false),
+    };
+    let provider_answers = world
+        .setup
+        .connections
+        .get(&message.connection)
+        .is_some_and(|connection| connection.handles_opt_out);
+    if provider_answers {
+        return Ok(true);
+    }
+    let Some(agent) = world.setup.agents.get(&message.agent) else {
+        return Ok(true);
+    };
+    let mut draft = texts::Draft::new(agent, reply, Origin::Keyword, Intent::Conversation);
+    draft.connection.clone_from(&message.connection);
+    draft.number.clone_from(&message.number);
+    let conversation = tx
+        .get(&keys::conversation(&conversation.id))?
+        .unwrap_or_else(|| conversation.clone());
+    texts::queue(world, tx, conversation, draft)?;
+    Ok(true)
+}
+
+/// Opts a contact out: queued texts are called off, runs end, and the shell is
+/// told, so that nothing that is about to leave leaves.
+pub(super) fn stop(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    phone: &PhoneNumber,
+    how: OptOutSource,
+    message: Option<&MessageId>,
+) -> Step<()> {
+    let mut contact: Contact = tx.contact(phone)?;
+    texts::notice(tx, Notice::Stopped(phone.clone()));
+    if contact.opted_out.is_some() {
+        return Ok(());
+    }
+    contact.opted_out = Some(OptOut {
+        at: tx.now,
+        how,
+        message: message.cloned(),
+    });
+    tx.put_contact(&contact)?;
+    tx.tell("contact.opted_out", |entry| {
+        entry.contact = Some(phone.clone());
+        entry.message = message.cloned();
+        entry.data = json!({ "how": how });
+    });
+    for thread in &contact.threads {
+        let lane = tx
+            .get::<Conversation>(&keys::conversation(&thread.conversation))?
+            .map(|conversation| conversation.lane)
+            .unwrap_or_default();
+        for queued in lane {
+            texts::call_off(tx, &queued, "opted_out")?;
+        }
+    }
+    runs::cancel_by_event(world, tx, phone, &CancelOn::OptOut, "opt_out", None)
+}
+
+fn resume(tx: &mut Tx<'_>, phone: &PhoneNumber) -> Step<()> {
+    let mut contact = tx.contact(phone)?;
+    contact.opted_out = None;
+    tx.put_contact(&contact)?;
+    texts::notice(tx, Notice::Resumed(phone.clone()));
+    tx.tell("contact.opted_in", |entry| {
+        entry.contact = Some(phone.clone())
+    });
+    Ok(())
+}
+
+/// A program or person records that a contact opted out, or in again.
+pub(super) fn opt_out_by_api(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    phone: &PhoneNumber,
+    out: bool,
+    how: OptOutSource,
+) -> Step<Answer> {
+    if out {
+        stop(world, tx, phone, how, None)?;
+    } else {
+        resume(tx, phone)?;
+    }
+    Ok(Answer::Done)
+}
+
+/// Whether a call filter wants a call.
+pub(super) fn wants_call(filter: &crate::workflow::CallFilter, call: &crate::model::Call) -> bool {
+    let (from, to) = match call.direction {
+        Direction::Inbound => (call.contact.as_ref(), Some(&call.number)),
+        Direction::Outbound => (Some(&call.number), call.contact.as_ref()),
+    };
+    let listed = |list: &[String], number: Option<&PhoneNumber>| {
+        list.is_empty() || number.is_some_and(|one| list.iter().any(|two| two == one.as_str()))
+    };
+    steps::same_direction(filter.direction, call.direction)
+        && listed(&filter.from, from)
+        && listed(&filter.to, to)
+        && filter
+            .agent
+            .as_ref()
+            .is_none_or(|agent| call.agent.as_ref() == Some(agent))
+        && (!call.voicemail || filter.voicemail_counts_as_missed.unwrap_or(true))
+}

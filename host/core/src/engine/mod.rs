@@ -1,0 +1,190 @@
+//! The engine: a pure function from facts, an event and a time to one batch of
+//! writes and the commands that follow from it.
+//!
+//! [`step`] has no clock, no store, no network and no components inside. When it
+//! needs facts it says which, and the caller loads them and calls again; every
+//! fact that was read becomes a precondition of the batch, so that a decision
+//! taken on old facts is refused by the store and taken again on new ones. A
+//! command is inert: the caller performs it only after the batch is durable.
+
+mod calls;
+mod inbound;
+mod input;
+mod requests;
+mod runs;
+mod schedule;
+mod scope;
+mod setup;
+mod steps;
+mod texts;
+mod threads;
+mod tx;
+mod unknown;
+
+use jiff::Timestamp;
+
+pub use input::*;
+pub use setup::{
+    Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
+    Setup, Voice,
+};
+pub use tx::Facts;
+
+use crate::model::{Batch, Entry, Key, Task, Timer, keys, record};
+use tx::{Follow, Halt, Step, Tx};
+
+/// What the engine is told about the world beside the facts: the configuration
+/// and the workflows, both as they are at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The configuration.
+    pub setup: &'a Setup,
+    /// The workflows.
+    pub workflows: &'a Catalog,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Decision {
+    /// Commit the batch; then, and only then, do the rest.
+    Act(Act),
+    /// Load these keys (whatever they hold) and call again.
+    Need(Vec<Key>),
+}
+
+/// A decision that can be carried out.
+#[derive(Debug)]
+pub struct Act {
+    /// What to write; empty when nothing changes.
+    pub batch: Batch,
+    /// What to do outside afterwards.
+    pub commands: Vec<Command>,
+    /// What to keep in memory afterwards.
+    pub notices: Vec<Notice>,
+    /// What was added to the feed, for those who follow it live.
+    pub entries: Vec<Entry>,
+    /// What to tell the caller.
+    pub answer: Answer,
+}
+
+/// Why a step could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A stored record cannot be used.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+}
+
+/// Takes one step: decides what `input` means, given these facts, at this time.
+///
+/// `seed` is a random number of the caller's, the same when the step is taken
+/// again with more facts. `now` is in whole milliseconds.
+///
+/// # Errors
+/// When a stored record cannot be used.
+pub fn step(
+    world: World<'_>,
+    facts: &Facts,
+    input: &Input,
+    now: Timestamp,
+    seed: u128,
+) -> Result<Decision, Error> {
+    let mut tx = Tx::new(facts, now, seed);
+    match decide(world, &mut tx, input) {
+        Ok(answer) => match tx.into_batch() {
+            Ok((batch, commands, notices, entries)) => Ok(Decision::Act(Act {
+                batch,
+                commands,
+                notices,
+                entries,
+                answer,
+            })),
+            Err(Halt::Broken(error)) => Err(error.into()),
+            Err(Halt::Need) => Ok(Decision::Need(Vec::new())),
+        },
+        Err(Halt::Need) => Ok(Decision::Need(tx.into_missing())),
+        Err(Halt::Broken(error)) => Err(error.into()),
+    }
+}
+
+fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
+    let answer = handle(world, tx, input)?;
+    while let Some(work) = tx.next_work() {
+        match work {
+            Follow::Pump(conversation) => texts::pump(world, tx, &conversation)?,
+            Follow::Resume(run, message) => runs::resume(world, tx, &run, &message)?,
+            Follow::Advance(run) => steps::advance(world, tx, &run)?,
+        }
+    }
+    Ok(answer)
+}
+
+fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
+    match input {
+        Input::Text(text) => inbound::text(world, tx, text),
+        Input::Report(report) => texts::report(world, tx, report),
+        Input::Call(report) => calls::report(world, tx, report),
+        Input::Send(request) => requests::send(world, tx, request),
+        Input::Place(request) => requests::place(world, tx, request),
+        Input::Start(request) => requests::start(world, tx, request),
+        Input::Timer(key) => timer(world, tx, key),
+        Input::Sent(message, result) => texts::sent(world, tx, message, result),
+        Input::Looked(message, finding) => unknown::looked(world, tx, message, finding),
+        Input::Placed(call, result) => calls::placed(tx, call, result),
+        Input::LostText(message) => unknown::lost(world, tx, message),
+        Input::LostCall(call) => calls::lost(tx, call),
+        Input::Cancel(run) => runs::cancel_by_id(world, tx, run, "cancelled"),
+        Input::Release(conversation) => threads::release(tx, conversation),
+        Input::Take(conversation, to, reason) => {
+            threads::take_by_id(world, tx, conversation, to, reason)
+        }
+        Input::OptOut(phone, out, how) => inbound::opt_out_by_api(world, tx, phone, *out, *how),
+        Input::Decide(message, decision) => unknown::decided(world, tx, message, *decision),
+        Input::Define(workflow) => schedule::define(world, tx, workflow),
+        Input::Undefine(workflow) => schedule::undefine(world, tx, workflow),
+    }
+}
+
+/// A due timer: removed and acted on in the same batch.
+fn timer(world: World<'_>, tx: &mut Tx<'_>, key: &Key) -> Step<Answer> {
+    let Some(timer) = tx.get::<Timer>(key)? else {
+        return Ok(Answer::Unknown);
+    };
+    if timer.due > tx.now {
+        // A clock that jumped back: the timer keeps its time.
+        return Ok(Answer::Done);
+    }
+    tx.delete(key.clone());
+    match &timer.task {
+        Task::Wake { run } => runs::wake(world, tx, run, key)?,
+        Task::Text { message } => texts::due(world, tx, message, key)?,
+        Task::Settle { message } => unknown::settle(world, tx, message, key)?,
+        Task::Release { conversation } => threads::release_due(tx, conversation, key)?,
+        Task::Tick { workflow, trigger } => {
+            schedule::tick(world, tx, workflow, *trigger, key, timer.due)?;
+        }
+    }
+    Ok(Answer::Done)
+}
+
+/// The keys that a step for this input will surely read, so that the caller can
+/// load them before the first try.
+pub fn expected(input: &Input) -> Vec<Key> {
+    match input {
+        Input::Text(text) => vec![
+            keys::taken(&text.connection, &text.provider_id),
+            keys::contact(&text.from),
+        ],
+        Input::Call(report) => {
+            let mut wanted = vec![keys::provider_call(&report.connection, &report.provider_id)];
+            wanted.extend(report.from.as_ref().map(keys::contact));
+            wanted
+        }
+        Input::Send(request) => vec![keys::contact(&request.to)],
+        Input::Timer(key) => vec![key.clone()],
+        Input::Sent(message, _) | Input::Looked(message, _) | Input::LostText(message) => {
+            vec![keys::message(message)]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,183 @@
+//! What programs and people ask for: a text, a call, a run. A request with an
+//! idempotency key has one effect, however often it comes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::runs::Cause;
+use super::{
+    Answer, Command, Idempotency, PlaceRequest, SendRequest, StartRequest, Step, Tx, World, calls,
+    runs, texts, threads,
+};
+use crate::model::{Call, CallId, CallStatus, Direction, MessageId, RunId, keys};
+use crate::workflow::On;
+
+/// What an idempotency key led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Taken {
+    /// A hash of the request.
+    digest: String,
+    /// What it made.
+    made: Made,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Made {
+    Message(MessageId),
+    Call(CallId),
+    Run(RunId),
+}
+
+/// The answer of the first time, when the key was used before.
+fn repeated(tx: &Tx<'_>, idempotency: Option<&Idempotency>) -> Step<Option<Answer>> {
+    let Some(idempotency) = idempotency else {
+        return Ok(None);
+    };
+    let key = keys::taken(&idempotency.source, &idempotency.key);
+    let Some(taken) = tx.get::<Taken>(&key)? else {
+        return Ok(None);
+    };
+    if taken.digest != idempotency.digest {
+        return Ok(Some(Answer::Conflict));
+    }
+    Ok(Some(match taken.made {
+        Made::Message(id) => Answer::Message(id),
+        Made::Call(id) => Answer::Call(id),
+        Made::Run(id) => Answer::Runs(vec![id]),
+    }))
+}
+
+fn take(tx: &mut Tx<'_>, idempotency: Option<&Idempotency>, made: Made) -> Step<()> {
+    let Some(idempotency) = idempotency else {
+        return Ok(());
+    };
+    let key = keys::taken(&idempotency.source, &idempotency.key);
+    tx.put(
+        key,
+        &Taken {
+            digest: idempotency.digest.clone(),
+            made,
+        },
+    )
+}
+
+/// A text is wanted.
+pub(super) fn send(world: World<'_>, tx: &mut Tx<'_>, request: &SendRequest) -> Step<Answer> {
+    if let Some(answer) = repeated(tx, request.idempotency.as_ref())? {
+        return Ok(answer);
+    }
+    let conversation = threads::open(tx, &request.agent, &request.to)?;
+    let draft = texts::Draft {
+        connection: request.connection.clone(),
+        number: request.from.clone(),
+        body: request.body.clone(),
+        media: request.media.clone(),
+        origin: request.origin.clone(),
+        intent: request.intent,
+        call: None,
+        valid_until: request.valid_until,
+        on_unknown: request.on_unknown,
+    };
+    let id = texts::queue(world, tx, conversation, draft)?;
+    take(tx, request.idempotency.as_ref(), Made::Message(id.clone()))?;
+    Ok(Answer::Message(id))
+}
+
+/// A call is wanted. Calls go to people who may have said STOP to texts; the
+/// opt-out stands for both.
+pub(super) fn place(world: World<'_>, tx: &mut Tx<'_>, request: &PlaceRequest) -> Step<Answer> {
+    if let Some(answer) = repeated(tx, request.idempotency.as_ref())? {
+        return Ok(answer);
+    }
+    let contact = tx.contact(&request.to)?;
+    if let Some(out) = &contact.opted_out {
+        return Ok(Answer::Refused {
+            code: "opted_out",
+            text: format!("{} opted out on {:.0}", request.to, out.at),
+        });
+    }
+    tx.put_contact(&contact)?;
+    let agent = world
+        .setup
+        .agents
+        .get(&request.agent)
+        .map(|agent| agent.id.clone());
+    let call = Call {
+        id: tx.ids.call(),
+        provider_id: None,
+        connection: request.connection.clone(),
+        agent,
+        direction: Direction::Outbound,
+        contact: Some(request.to.clone()),
+        number: request.from.clone(),
+        status: CallStatus::Initiated,
+        voicemail: false,
+        raised: false,
+        variables: request.variables.clone(),
+        ring_for: request.ring_for,
+        problem: None,
+        cause: None,
+        started_at: None,
+        ended_at: None,
+        duration: None,
+        summary: None,
+        transcript: None,
+        recording_url: None,
+        created_at: tx.now,
+        updated_at: tx.now,
+    };
+    tx.put(keys::call(&call.id), &call)?;
+    tx.put(keys::call_in_flight(&call.id), &tx.now.clone())?;
+    take(
+        tx,
+        request.idempotency.as_ref(),
+        Made::Call(call.id.clone()),
+    )?;
+    calls::tell(tx, "call.status", &call);
+    tx.commands.push(Command::Place(call.id.clone()));
+    Ok(Answer::Call(call.id))
+}
+
+/// A run is wanted.
+pub(super) fn start(world: World<'_>, tx: &mut Tx<'_>, request: &StartRequest) -> Step<Answer> {
+    if let Some(answer) = repeated(tx, request.idempotency.as_ref())? {
+        return Ok(answer);
+    }
+    let Some(in_service) = world.workflows.in_service.get(&request.workflow) else {
+        return Ok(Answer::Unknown);
+    };
+    let definition = &in_service.workflow.definition;
+    if !definition
+        .triggers
+        .iter()
+        .any(|trigger| matches!(trigger.on, On::Manual(_)))
+    {
+        return Ok(Answer::Refused {
+            code: "not_manual",
+            text: format!(
+                "{} has no `manual` trigger; add `manual: {{}}` under `on`",
+                definition.id
+            ),
+        });
+    }
+    let agent = world.setup.agent_or_only(None);
+    let cause = Cause {
+        event: json!({
+            "type": "manual", "input": request.input, "contact": request.contact, "at": tx.now,
+        }),
+        contact: request.contact.clone(),
+        agent: agent.map(|agent| agent.id.clone()),
+        ..Cause::default()
+    };
+    match runs::start(world, tx, in_service, cause)? {
+        Ok(run) => {
+            take(tx, request.idempotency.as_ref(), Made::Run(run.clone()))?;
+            Ok(Answer::Runs(vec![run]))
+        }
+        Err(refusal) => Ok(Answer::Refused {
+            code: refusal.code,
+            text: refusal.text,
+        }),
+    }
+}

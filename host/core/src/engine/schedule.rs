@@ -1,0 +1,338 @@
+//! Workflows coming into and going out of service, and the schedules that start
+//! their runs.
+//!
+//! A firing's durable name is its instant under the workflow and trigger: the
+//! timer of the next firing and the record of where the schedule stands change
+//! in the batch that starts the run, so no firing happens twice.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::runs::Cause;
+use super::{Answer, InService, Step, Tx, World, runs};
+use crate::model::{Head, Key, Run, RunStatus, StoredDefinition, Task, Tick, keys};
+use crate::schedule::{Cron, Firing};
+use crate::workflow::{Definition, Missed, On, Overlap, Schedule, Workflow};
+
+/// A firing that is later than this was missed.
+const GRACE: SignedDuration = SignedDuration::from_mins(1);
+/// The most missed firings that `all` makes up for.
+const MOST_MISSED: usize = 100;
+/// How far back missed firings are looked for.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24 * 31);
+
+/// A workflow's file was loaded: its definition is stored before any run can
+/// start with it, and its schedules are set.
+pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>) -> Step<Answer> {
+    let definition = &workflow.definition;
+    let key = keys::workflow(&definition.id);
+    let before: Option<Head> = tx.get(&key)?;
+    let same = before
+        .as_ref()
+        .filter(|head| head.definition == workflow.hash);
+    let version = match (&before, same) {
+        (_, Some(head)) => head.version,
+        (Some(head), None) => head.version.saturating_add(1),
+        (None, None) => 1,
+    };
+    let stored = keys::definition(&workflow.hash);
+    if tx.get::<StoredDefinition>(&stored)?.is_none() {
+        let record = StoredDefinition {
+            definition: definition.clone(),
+            source: workflow.source.clone(),
+            created_at: tx.now,
+        };
+        tx.put(stored, &record)?;
+    }
+    if same.is_none_or(|head| !head.active) {
+        let head = Head {
+            workflow: definition.id.clone(),
+            definition: workflow.hash.clone(),
+            version,
+            active: true,
+            file: before
+                .as_ref()
+                .map(|head| head.file.clone())
+                .unwrap_or_default(),
+            since: tx.now,
+        };
+        tx.put(key, &head)?;
+        let id = definition.id.clone();
+        tx.tell("workflow.defined", |entry| {
+            entry.data = json!({ "workflow": id, "version": version });
+        });
+    }
+    set_schedules(world, tx, definition)?;
+    Ok(Answer::Version {
+        now: version,
+        before: before.map(|head| head.version),
+    })
+}
+
+/// A workflow's file is gone: no new runs; running ones go on, or not.
+pub(super) fn undefine(world: World<'_>, tx: &mut Tx<'_>, id: &str) -> Step<Answer> {
+    let key = keys::workflow(id);
+    let Some(mut head) = tx.get::<Head>(&key)? else {
+        return Ok(Answer::Unknown);
+    };
+    head.active = false;
+    tx.put(key, &head)?;
+    if let Some(workflow) = world.workflows.by_hash.get(&head.definition) {
+        for trigger in 0..workflow.definition.triggers.len() {
+            stop_schedule(tx, id, trigger)?;
+        }
+    }
+    tx.tell("workflow.removed", |entry| {
+        entry.data = json!({ "workflow": id })
+    });
+    Ok(Answer::Version {
+        now: head.version,
+        before: None,
+    })
+}
+
+fn stop_schedule(tx: &mut Tx<'_>, id: &str, trigger: usize) -> Step<()> {
+    let key = keys::tick(id, trigger);
+    if let Some(tick) = tx.get::<Tick>(&key)? {
+        tx.drop_timer(Some(tick.timer));
+        tx.delete(key);
+    }
+    Ok(())
+}
+
+/// Sets the timers of a definition's schedules. One whose rule did not change
+/// keeps its timer, so that an edit elsewhere in the file moves nothing.
+fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> Step<()> {
+    let before = world.workflows.in_service.get(&definition.id);
+    let triggers_before = before.map_or(0, |one| one.workflow.definition.triggers.len());
+    for number in definition.triggers.len()..triggers_before {
+        stop_schedule(tx, &definition.id, number)?;
+    }
+    for (number, trigger) in definition.triggers.iter().enumerate() {
+        let key = keys::tick(&definition.id, number);
+        let On::Schedule(schedule) = &trigger.on else {
+            stop_schedule(tx, &definition.id, number)?;
+            continue;
+        };
+        let rule = rule(world, schedule);
+        let stored: Option<Tick> = tx.get(&key)?;
+        if stored.as_ref().is_some_and(|tick| tick.rule == rule) {
+            continue;
+        }
+        if let Some(tick) = stored {
+            tx.drop_timer(Some(tick.timer));
+        }
+        // An edit never fires the past: the next firing is counted from now.
+        let Some(firing) = next(world, schedule, tx.now) else {
+            continue;
+        };
+        let timer = arm(tx, &definition.id, number, firing.at)?;
+        let tick = Tick {
+            rule,
+            next: firing.at,
+            timer,
+            run: None,
+            queued: false,
+        };
+        tx.put(key, &tick)?;
+    }
+    Ok(())
+}
+
+fn arm(tx: &mut Tx<'_>, workflow: &str, trigger: usize, at: Timestamp) -> Step<Key> {
+    tx.set_timer(
+        at,
+        Task::Tick {
+            workflow: workflow.to_owned(),
+            trigger,
+        },
+    )
+}
+
+/// The text and zone that a schedule's firings are computed with.
+fn rule(world: World<'_>, schedule: &Schedule) -> String {
+    let zone = schedule
+        .zone
+        .as_deref()
+        .unwrap_or(&world.setup.business.zone);
+    format!("{} in {zone}", schedule.cron)
+}
+
+fn zone(world: World<'_>, schedule: &Schedule) -> TimeZone {
+    let name = schedule
+        .zone
+        .as_deref()
+        .unwrap_or(&world.setup.business.zone);
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// The next firing after a time.
+fn next(world: World<'_>, schedule: &Schedule, after: Timestamp) -> Option<Firing> {
+    Cron::parse(&schedule.cron)
+        .ok()?
+        .next_after(after, &zone(world, schedule))
+}
+
+/// A schedule's timer is due.
+pub(super) fn tick(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    id: &str,
+    number: usize,
+    timer: &Key,
+    due: Timestamp,
+) -> Step<()> {
+    let key = keys::tick(id, number);
+    let Some(mut tick) = tx.get::<Tick>(&key)? else {
+        return Ok(());
+    };
+    if tick.timer != *timer {
+        return Ok(());
+    }
+    let in_service = world.workflows.in_service.get(id);
+    let trigger = in_service.and_then(|one| one.workflow.definition.triggers.get(number));
+    let (Some(in_service), Some(On::Schedule(schedule))) = (in_service, trigger.map(|t| &t.on))
+    else {
+        tx.delete(key);
+        return Ok(());
+    };
+    let firings = due_firings(world, tx, schedule, due);
+    for at in firings {
+        fire(world, tx, in_service, number, schedule, &mut tick, at)?;
+    }
+    match next(world, schedule, tx.now) {
+        Some(firing) => {
+            tick.rule = rule(world, schedule);
+            tick.next = firing.at;
+            tick.timer = arm(tx, id, number, firing.at)?;
+            tx.put(key, &tick)
+        }
+        None => {
+            tx.delete(key);
+            Ok(())
+        }
+    }
+}
+
+/// Which firings a due timer stands for: itself, and those after it that passed
+/// while the host was down.
+fn due_firings(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    schedule: &Schedule,
+    due: Timestamp,
+) -> Vec<Timestamp> {
+    if tx.now.duration_since(due) <= GRACE {
+        return vec![due];
+    }
+    let Ok(cron) = Cron::parse(&schedule.cron) else {
+        return Vec::new();
+    };
+    let from = due.max(tx.now.checked_sub(LOOK_BACK).unwrap_or(due));
+    let missed = cron.missed(from, tx.now, &zone(world, schedule), MOST_MISSED);
+    let later: Vec<Timestamp> = missed.firings.iter().map(|firing| firing.at).collect();
+    let on_time = later
+        .last()
+        .copied()
+        .filter(|at| tx.now.duration_since(*at) <= GRACE);
+    let all = std::iter::once(due).chain(later);
+    match schedule.missed {
+        Missed::Skip => on_time.into_iter().collect(),
+        Missed::RunOnce => all.last().into_iter().collect(),
+        Missed::All => {
+            let mut all: Vec<Timestamp> = all.collect();
+            let surplus = all.len().saturating_sub(MOST_MISSED);
+            all.drain(..surplus);
+            all
+        }
+    }
+}
+
+/// Starts the run of one firing, unless the one before is still under way.
+fn fire(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    in_service: &InService,
+    number: usize,
+    schedule: &Schedule,
+    tick: &mut Tick,
+    at: Timestamp,
+) -> Step<()> {
+    let id = &in_service.workflow.definition.id;
+    let active = match &tick.run {
+        None => false,
+        Some(run) => tx
+            .get::<Run>(&keys::run(run))?
+            .is_some_and(|run| run.status == RunStatus::Running),
+    };
+    if active && schedule.overlap != Overlap::Allow {
+        tick.queued |= schedule.overlap == Overlap::Queue;
+        let queued = tick.queued;
+        let run = tick.run.clone();
+        tx.tell("schedule.skipped", |entry| {
+            entry.run = run;
+            entry.data = json!({ "workflow": id, "at": at, "queued": queued });
+        });
+        return Ok(());
+    }
+    start(world, tx, in_service, number, tick, at)
+}
+
+fn start(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    in_service: &InService,
+    number: usize,
+    tick: &mut Tick,
+    at: Timestamp,
+) -> Step<()> {
+    let definition = &in_service.workflow.definition;
+    let event = json!({ "type": "schedule", "trigger": number, "at": at });
+    let agent = world
+        .setup
+        .agent_or_only(None)
+        .map(|agent| agent.id.clone());
+    let cause = Cause {
+        event,
+        agent,
+        ..Cause::default()
+    };
+    if let Some(trigger) = definition.triggers.get(number)
+        && !runs::holds(world, tx, definition, trigger, &cause)?
+    {
+        return Ok(());
+    }
+    match runs::start(world, tx, in_service, cause.clone())? {
+        Ok(run) => {
+            tick.run = Some(run);
+            tick.queued = false;
+        }
+        Err(refusal) => runs::not_started(tx, definition, &cause, &refusal),
+    }
+    Ok(())
+}
+
+/// A run ended: a firing that waited for it starts now.
+pub(super) fn run_ended(world: World<'_>, tx: &mut Tx<'_>, run: &Run) -> Step<()> {
+    if run.event.get("type").and_then(Json::as_str) != Some("schedule") {
+        return Ok(());
+    }
+    let number = run.event.get("trigger").and_then(Json::as_u64).unwrap_or(0);
+    let number = usize::try_from(number).unwrap_or(0);
+    let key = keys::tick(&run.workflow, number);
+    let Some(mut tick) = tx.get::<Tick>(&key)? else {
+        return Ok(());
+    };
+    if !tick.queued || tick.run.as_ref() != Some(&run.id) {
+        return Ok(());
+    }
+    let Some(in_service) = world.workflows.in_service.get(&run.workflow) else {
+        return Ok(());
+    };
+    let now = tx.now;
+    start(world, tx, in_service, number, &mut tick, now)?;
+    tx.put(key, &tick)
+}

@@ -1,0 +1,565 @@
+//! Outgoing texts: the lane of a conversation, the gate, attempts and their
+//! outcomes, delivery reports. What happens to an attempt whose outcome nobody
+//! knows stands in [`super::unknown`].
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::tx::Follow;
+use super::{
+    Agent, Answer, Command, Delivery, Gated, Notice, Report, SendResult, Step, Tx, World, inbound,
+    threads,
+};
+use crate::model::{
+    Attachment, Attempt, CallId, Contact, Conversation, ConversationId, Direction, Key, Message,
+    MessageId, OptOutSource, Origin, Outcome, PhoneNumber, Problem, Recent, Status, Task, keys,
+};
+use crate::policy::{self, Known, Ruling};
+use crate::workflow::{Intent, OnUnknown};
+
+/// How many of a contact's last texts are kept for the duplicate rule.
+const RECENT: usize = 16;
+/// The first delay before another try, doubled each time up to the last.
+const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
+const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+
+/// A text that somebody wants sent, before it is a record.
+pub(super) struct Draft {
+    pub(super) connection: String,
+    pub(super) number: Option<PhoneNumber>,
+    pub(super) body: String,
+    pub(super) media: Vec<Attachment>,
+    pub(super) origin: Origin,
+    pub(super) intent: Intent,
+    pub(super) call: Option<CallId>,
+    pub(super) valid_until: Option<Timestamp>,
+    pub(super) on_unknown: OnUnknown,
+}
+
+impl Draft {
+    /// A plain text of an agent, from its first number.
+    pub(super) fn new(agent: &Agent, body: String, origin: Origin, intent: Intent) -> Self {
+        Self {
+            connection: agent.connection.clone().unwrap_or_default(),
+            number: agent.numbers.first().cloned(),
+            body,
+            media: Vec::new(),
+            origin,
+            intent,
+            call: None,
+            valid_until: None,
+            on_unknown: OnUnknown::default(),
+        }
+    }
+}
+
+/// Makes a text of a draft and puts it at the end of its conversation's lane.
+pub(super) fn queue(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    mut conversation: Conversation,
+    draft: Draft,
+) -> Step<MessageId> {
+    let id = tx.ids.message();
+    let from_contact_side = world.setup.connections.get(&draft.connection);
+    // A sender pool chooses by itself, unless a number was asked for.
+    let number = draft.number.filter(|number| {
+        conversation.number.as_ref() == Some(number)
+            || !from_contact_side.is_some_and(|connection| connection.chooses_sender)
+    });
+    let message = Message {
+        id: id.clone(),
+        direction: Direction::Outbound,
+        conversation: conversation.id.clone(),
+        agent: conversation.agent.clone(),
+        connection: draft.connection,
+        contact: conversation.contact.clone(),
+        number,
+        segments: inbound::count(&draft.body),
+        body: draft.body,
+        media: draft.media,
+        status: Status::Queued,
+        reason: None,
+        problem: None,
+        provider_id: None,
+        origin: draft.origin,
+        intent: draft.intent,
+        call: draft.call,
+        valid_until: draft.valid_until,
+        not_before: None,
+        on_unknown: draft.on_unknown,
+        attempts: Vec::new(),
+        verdicts: Vec::new(),
+        looked: 0,
+        timer: None,
+        created_at: tx.now,
+        updated_at: tx.now,
+    };
+    tx.put(keys::message(&id), &message)?;
+    tx.put(keys::place(&conversation.id, &id), &())?;
+    tell(tx, "message.queued", &message);
+    conversation.lane.push(id.clone());
+    conversation.last_at = tx.now;
+    threads::put(tx, &conversation)?;
+    tx.follow(Follow::Pump(conversation.id));
+    Ok(id)
+}
+
+/// Lets the first text of a lane through the gate, if nothing is in flight.
+pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> Step<()> {
+    loop {
+        let Some(mut conversation) = tx.get::<Conversation>(&keys::conversation(id))? else {
+            return Ok(());
+        };
+        if conversation.in_flight.is_some() {
+            return Ok(());
+        }
+        let Some(head) = conversation.lane.first().cloned() else {
+            return Ok(());
+        };
+        let Some(mut message) = tx.get::<Message>(&keys::message(&head))? else {
+            conversation.lane.remove(0);
+            threads::put(tx, &conversation)?;
+            continue;
+        };
+        if message.not_before.is_some_and(|time| time > tx.now) {
+            // It waits for another try, and its timer takes the lane up again.
+            return Ok(());
+        }
+        conversation.lane.remove(0);
+        let contact = tx.contact(&message.contact)?;
+        let known = Known {
+            message: &message,
+            contact: &contact,
+            conversation: &conversation,
+            setup: world.setup,
+        };
+        let (ruling, verdicts) = policy::gate(&known, tx.now);
+        message.verdicts = verdicts;
+        message.updated_at = tx.now;
+        match ruling {
+            Ruling::Pass => {
+                threads::put(tx, &conversation)?;
+                begin(world, tx, message, contact, conversation)?;
+                return Ok(());
+            }
+            Ruling::Refuse { word, text } => {
+                threads::put(tx, &conversation)?;
+                message.status = if word == "expired" {
+                    Status::Expired
+                } else {
+                    Status::Skipped
+                };
+                message.reason = Some(word.to_owned());
+                message.problem = Some(Problem {
+                    code: word.to_owned(),
+                    text,
+                });
+                conclude(tx, message)?;
+            }
+            Ruling::Defer { until, word, .. } => {
+                // Parked outside the lane: an answer may overtake an advertisement.
+                threads::put(tx, &conversation)?;
+                message.status = Status::Scheduled;
+                message.reason = Some(word.to_owned());
+                message.not_before = Some(until);
+                let task = Task::Text {
+                    message: message.id.clone(),
+                };
+                message.timer = Some(tx.set_timer(until, task)?);
+                tell(tx, "message.status", &message);
+                tx.put(keys::message(&message.id), &message)?;
+            }
+        }
+    }
+}
+
+/// Starts an attempt: from here on the record says that bytes may have left.
+fn begin(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    mut message: Message,
+    mut contact: Contact,
+    mut conversation: Conversation,
+) -> Step<()> {
+    let window = SignedDuration::from_millis(
+        i64::try_from(world.setup.limits.duplicates_ms).unwrap_or(i64::MAX),
+    );
+    let now = tx.now;
+    contact
+        .recent
+        .retain(|recent| recent.message != message.id && now.duration_since(recent.at) < window);
+    if contact.recent.len() >= RECENT {
+        contact.recent.remove(0);
+    }
+    contact.recent.push(Recent {
+        digest: policy::digest(message.number.as_ref(), &message.body),
+        at: now,
+        message: message.id.clone(),
+    });
+    tx.put_contact(&contact)?;
+    conversation.in_flight = Some(message.id.clone());
+    threads::put(tx, &conversation)?;
+    message.status = Status::Sending;
+    message.reason = None;
+    message.problem = None;
+    message.not_before = None;
+    message.updated_at = now;
+    message.attempts.push(Attempt {
+        at: now,
+        outcome: None,
+    });
+    tx.put(keys::text_in_flight(&message.id), &now)?;
+    let stopped_counts = !matches!(message.origin, Origin::Keyword);
+    tx.commands.push(Command::Send(Gated::new(
+        message.id.clone(),
+        message.contact.clone(),
+        stopped_counts,
+    )));
+    tell(tx, "message.status", &message);
+    tx.put(keys::message(&message.id), &message)
+}
+
+/// Makes another attempt at a text whose provider suppresses repeats by our id.
+/// It passes the gate like any other.
+pub(super) fn repeat(world: World<'_>, tx: &mut Tx<'_>, message: Message) -> Step<Option<Message>> {
+    let Some(conversation) = tx.get::<Conversation>(&keys::conversation(&message.conversation))?
+    else {
+        return Ok(Some(message));
+    };
+    let contact = tx.contact(&message.contact)?;
+    let known = Known {
+        message: &message,
+        contact: &contact,
+        conversation: &conversation,
+        setup: world.setup,
+    };
+    match policy::gate(&known, tx.now) {
+        (Ruling::Pass, _) => {
+            begin(world, tx, message, contact, conversation)?;
+            Ok(None)
+        }
+        _ => Ok(Some(message)),
+    }
+}
+
+/// An attempt ended.
+pub(super) fn sent(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    id: &MessageId,
+    result: &SendResult,
+) -> Step<Answer> {
+    let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
+        return Ok(Answer::Unknown);
+    };
+    if message.status != Status::Sending {
+        // A delivery report was faster. The provider's id is still worth having.
+        if let SendResult::Accepted { provider_id } = result
+            && message.provider_id.is_none()
+        {
+            remember(tx, &mut message, provider_id)?;
+            tx.put(keys::message(id), &message)?;
+        }
+        return Ok(Answer::Repeat);
+    }
+    let attempts = world.setup.limits.attempts;
+    match result {
+        SendResult::Accepted { provider_id } => {
+            remember(tx, &mut message, provider_id)?;
+            ended(
+                tx,
+                &mut message,
+                Outcome::Accepted {
+                    provider_id: provider_id.clone(),
+                },
+            )?;
+            message.status = Status::Accepted;
+            conclude(tx, message)?;
+        }
+        SendResult::Rejected(problem) | SendResult::Misconfigured(problem) => {
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            fail(tx, message, problem)?;
+        }
+        SendResult::OptedOut(problem) => {
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            let phone = message.contact.clone();
+            fail(tx, message, problem)?;
+            inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
+        }
+        SendResult::RateLimited(after, problem) => {
+            // The provider took nothing: such tries are not counted like others.
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            retry(tx, message, problem, *after, attempts.saturating_mul(8))?;
+        }
+        SendResult::Unavailable(problem) => {
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            retry(tx, message, problem, None, attempts)?;
+        }
+        SendResult::Unknown(problem) => {
+            super::unknown::begin(world, tx, message, problem)?;
+        }
+        SendResult::CalledOff => {
+            let reason = "opted_out".to_owned();
+            ended(
+                tx,
+                &mut message,
+                Outcome::CalledOff {
+                    reason: reason.clone(),
+                },
+            )?;
+            message.status = Status::Canceled;
+            message.reason = Some(reason);
+            conclude(tx, message)?;
+        }
+    }
+    Ok(Answer::Done)
+}
+
+/// Notes how the present attempt ended and frees the lane.
+pub(super) fn ended(tx: &mut Tx<'_>, message: &mut Message, outcome: Outcome) -> Step<()> {
+    if let Some(attempt) = message.attempts.last_mut() {
+        attempt.outcome = Some(outcome);
+    }
+    message.updated_at = tx.now;
+    message.looked = 0;
+    tx.drop_timer(message.timer.take());
+    tx.delete(keys::text_in_flight(&message.id));
+    let key = keys::conversation(&message.conversation);
+    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
+        && conversation.in_flight.as_ref() == Some(&message.id)
+    {
+        conversation.in_flight = None;
+        threads::put(tx, &conversation)?;
+        tx.follow(Follow::Pump(conversation.id));
+    }
+    Ok(())
+}
+
+/// Keeps the provider's id, both ways.
+pub(super) fn remember(tx: &mut Tx<'_>, message: &mut Message, provider_id: &str) -> Step<()> {
+    message.provider_id = Some(provider_id.to_owned());
+    tx.put(
+        keys::provider_text(&message.connection, provider_id),
+        &message.id,
+    )
+}
+
+/// Stores a text that a run may be waiting for, and tells everybody.
+pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
+    message.updated_at = tx.now;
+    tx.put(keys::message(&message.id), &message)?;
+    tell(tx, "message.status", &message);
+    if let Origin::Run { run, .. } = &message.origin
+        && message.status.settled()
+    {
+        tx.follow(Follow::Resume(run.clone(), message.id.clone()));
+    }
+    Ok(())
+}
+
+fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
+    message.status = Status::Failed;
+    message.reason = Some(problem.code.clone()).filter(|code| !code.is_empty());
+    message.problem = Some(problem.clone());
+    conclude(tx, message)
+}
+
+/// Puts a text that certainly was not sent back to the head of its lane.
+fn retry(
+    tx: &mut Tx<'_>,
+    message: Message,
+    problem: &Problem,
+    after: Option<u32>,
+    limit: u32,
+) -> Step<()> {
+    let tried = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
+    if tried >= limit {
+        return fail(tx, message, problem);
+    }
+    let doubled = BACKOFF * 2_i32.saturating_pow(tried.saturating_sub(1).min(12));
+    let delay = match after {
+        Some(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+        // Full jitter over the upper half, so that many do not come back at once.
+        None => doubled
+            .min(BACKOFF_LIMIT)
+            .mul_f64(0.5 + tx.ids.fraction() / 2.0),
+    };
+    again(tx, message, Some(problem.clone()), delay)
+}
+
+/// Queues a text at the head of its lane, after a delay.
+pub(super) fn again(
+    tx: &mut Tx<'_>,
+    mut message: Message,
+    problem: Option<Problem>,
+    delay: SignedDuration,
+) -> Step<()> {
+    let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    let due = tx
+        .now
+        .checked_add(SignedDuration::from_millis(millis))
+        .unwrap_or(Timestamp::MAX);
+    message.status = Status::Queued;
+    message.problem = problem;
+    message.not_before = Some(due);
+    message.timer = Some(tx.set_timer(
+        due,
+        Task::Text {
+            message: message.id.clone(),
+        },
+    )?);
+    message.updated_at = tx.now;
+    tx.put(keys::message(&message.id), &message)?;
+    tell(tx, "message.status", &message);
+    rejoin(tx, &message)
+}
+
+/// Puts a text back into its lane, in the order in which texts were asked for.
+fn rejoin(tx: &mut Tx<'_>, message: &Message) -> Step<()> {
+    let key = keys::conversation(&message.conversation);
+    let Some(mut conversation) = tx.get::<Conversation>(&key)? else {
+        return Ok(());
+    };
+    if !conversation.lane.contains(&message.id) {
+        let place = conversation
+            .lane
+            .partition_point(|other| other < &message.id);
+        conversation.lane.insert(place, message.id.clone());
+        threads::put(tx, &conversation)?;
+    }
+    tx.follow(Follow::Pump(conversation.id));
+    Ok(())
+}
+
+/// A deferred text, or one that waits for another try, is due.
+pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Key) -> Step<()> {
+    let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
+        return Ok(());
+    };
+    let waits = matches!(message.status, Status::Scheduled | Status::Queued);
+    if !waits || message.timer.as_ref() != Some(timer) {
+        return Ok(());
+    }
+    message.timer = None;
+    message.not_before = None;
+    message.status = Status::Queued;
+    tx.put(keys::message(id), &message)?;
+    rejoin(tx, &message)
+}
+
+/// Calls off a text that has not left.
+pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()> {
+    let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
+        return Ok(());
+    };
+    if !matches!(message.status, Status::Scheduled | Status::Queued) {
+        return Ok(());
+    }
+    tx.drop_timer(message.timer.take());
+    let key = keys::conversation(&message.conversation);
+    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
+        && conversation.lane.contains(id)
+    {
+        conversation.lane.retain(|other| other != id);
+        threads::put(tx, &conversation)?;
+        tx.follow(Follow::Pump(conversation.id));
+    }
+    message.status = Status::Canceled;
+    message.reason = Some(reason.to_owned());
+    conclude(tx, message)
+}
+
+/// A delivery report: may come twice, out of order, and before the answer to the
+/// request it is about.
+pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step<Answer> {
+    let by_provider = keys::provider_text(&report.connection, &report.provider_id);
+    let id = match &report.id {
+        Some(id) => Some(id.clone()),
+        None => tx.get::<MessageId>(&by_provider)?,
+    };
+    let Some(id) = id else {
+        return Ok(Answer::Unknown);
+    };
+    let Some(mut message) = tx.get::<Message>(&keys::message(&id))? else {
+        return Ok(Answer::Unknown);
+    };
+    if message.connection != report.connection || message.direction != Direction::Outbound {
+        return Ok(Answer::Unknown);
+    }
+    let (status, problem) = match &report.delivery {
+        Delivery::Queued => (Status::Accepted, None),
+        Delivery::Sent => (Status::Sent, None),
+        Delivery::Delivered => (Status::Delivered, None),
+        Delivery::Undelivered(problem) => (Status::Undelivered, Some(problem)),
+        Delivery::Failed(problem) | Delivery::OptedOut(problem) => (Status::Failed, Some(problem)),
+    };
+    if message.provider_id.is_none() && !report.provider_id.is_empty() {
+        remember(tx, &mut message, &report.provider_id)?;
+    }
+    let open = matches!(
+        message.status,
+        Status::Sending | Status::Unknown | Status::NeedsReview
+    );
+    if open {
+        // The report settles what the attempt's own answer did not.
+        let provider_id = report.provider_id.clone();
+        ended(tx, &mut message, Outcome::Accepted { provider_id })?;
+    }
+    if status.rank() <= message.status.rank() {
+        return Ok(Answer::Repeat);
+    }
+    message.status = status;
+    message.reason = problem
+        .map(|problem| problem.code.clone())
+        .filter(|code| !code.is_empty());
+    message.problem = problem.cloned();
+    let phone = message.contact.clone();
+    conclude(tx, message)?;
+    if matches!(report.delivery, Delivery::OptedOut(_)) {
+        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
+    }
+    Ok(Answer::Done)
+}
+
+/// Puts a change of a text into the feed.
+pub(super) fn tell(tx: &mut Tx<'_>, kind: &str, message: &Message) {
+    tx.tell(kind, |entry| {
+        entry.contact = Some(message.contact.clone());
+        entry.conversation = Some(message.conversation.clone());
+        entry.message = Some(message.id.clone());
+        if let Origin::Run { run, .. } = &message.origin {
+            entry.run = Some(run.clone());
+        }
+        entry.data = json!({ "status": message.status, "reason": message.reason });
+    });
+}
+
+/// Tells the shell that a number must, or may again, be left alone.
+pub(super) fn notice(tx: &mut Tx<'_>, notice: Notice) {
+    tx.notices.push(notice);
+}

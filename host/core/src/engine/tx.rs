@@ -1,0 +1,207 @@
+//! What a step reads and writes: a transaction over facts that were handed in.
+//! Reading a fact that is not there stops the step, which then answers with what
+//! it needs. Every fact that was read becomes a precondition of the batch.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Command, Notice};
+use crate::model::{
+    Batch, Contact, ConversationId, Entry, Ids, Key, MessageId, PhoneNumber, Precondition, RunId,
+    Task, Timer, Versioned, keys, record,
+};
+
+/// What is known of the store, by key; a key that is not in it is not known.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(HashMap<Key, Option<Versioned>>);
+
+impl Facts {
+    /// Adds what the store said about a key: its value, or that it has none.
+    pub fn insert(&mut self, key: Key, value: Option<Versioned>) {
+        self.0.insert(key, value);
+    }
+}
+
+/// Why a step stopped before its end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// Facts are missing; they are listed in the transaction.
+    Need,
+    /// A stored record cannot be used.
+    Broken(record::Error),
+}
+
+impl From<record::Error> for Halt {
+    fn from(error: record::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// The answer of everything that reads: a value, or the reason to stop.
+pub(super) type Step<T> = Result<T, Halt>;
+
+/// Work that one part of a step leaves for later in the same step. A queue and
+/// not a call, so that texts and runs, which wake each other, do not recurse.
+#[derive(Debug)]
+pub(super) enum Follow {
+    /// Let the next text of this conversation through, if it may.
+    Pump(ConversationId),
+    /// A text that this run waits for is settled.
+    Resume(RunId, MessageId),
+    /// A run has steps to take.
+    Advance(RunId),
+}
+
+/// The reads and writes of one step.
+pub(super) struct Tx<'a> {
+    facts: &'a Facts,
+    reads: RefCell<BTreeSet<Key>>,
+    missing: RefCell<BTreeSet<Key>>,
+    writes: BTreeMap<Key, Option<Arc<[u8]>>>,
+    pub(super) commands: Vec<Command>,
+    pub(super) notices: Vec<Notice>,
+    pub(super) entries: Vec<Entry>,
+    follow: VecDeque<Follow>,
+    pub(super) ids: Ids,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(facts: &'a Facts, now: Timestamp, seed: u128) -> Self {
+        Self {
+            facts,
+            reads: RefCell::default(),
+            missing: RefCell::default(),
+            writes: BTreeMap::new(),
+            commands: Vec::new(),
+            notices: Vec::new(),
+            entries: Vec::new(),
+            follow: VecDeque::new(),
+            ids: Ids::new(now, seed),
+            now,
+        }
+    }
+
+    /// Says that these keys will be read, so that they are asked for together.
+    pub(super) fn expect(&self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            if !self.writes.contains_key(&key) && !self.facts.0.contains_key(&key) {
+                self.missing.borrow_mut().insert(key);
+            }
+        }
+    }
+
+    /// The record of a key, as this step left it.
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &Key) -> Step<Option<T>> {
+        if let Some(written) = self.writes.get(key) {
+            return match written {
+                Some(bytes) => Ok(Some(record::decode(bytes)?)),
+                None => Ok(None),
+            };
+        }
+        let Some(fact) = self.facts.0.get(key) else {
+            self.missing.borrow_mut().insert(key.clone());
+            return Err(Halt::Need);
+        };
+        self.reads.borrow_mut().insert(key.clone());
+        match fact {
+            Some(versioned) => Ok(Some(record::decode(&versioned.value)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes a record.
+    pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Step<()> {
+        let bytes = record::encode(value)?;
+        self.writes.insert(key, Some(bytes));
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub(super) fn delete(&mut self, key: Key) {
+        self.writes.insert(key, None);
+    }
+
+    /// The guard record of a number; a new one where the number was never seen.
+    pub(super) fn contact(&self, number: &PhoneNumber) -> Step<Contact> {
+        let stored = self.get(&keys::contact(number))?;
+        Ok(stored.unwrap_or_else(|| Contact::new(number.clone(), self.now)))
+    }
+
+    /// Stores a contact.
+    pub(super) fn put_contact(&mut self, contact: &Contact) -> Step<()> {
+        self.put(keys::contact(&contact.phone), contact)
+    }
+
+    /// Sets a timer and gives its key.
+    pub(super) fn set_timer(&mut self, due: Timestamp, task: Task) -> Step<Key> {
+        let key = keys::timer(due, self.ids.timer());
+        self.put(key.clone(), &Timer { due, task })?;
+        Ok(key)
+    }
+
+    /// Removes a timer that was set before, if it was.
+    pub(super) fn drop_timer(&mut self, key: Option<Key>) {
+        if let Some(key) = key {
+            self.delete(key);
+        }
+    }
+
+    /// Adds an entry to the feed; it is completed by the caller.
+    pub(super) fn tell(&mut self, kind: &str, fill: impl FnOnce(&mut Entry)) {
+        let mut entry = Entry {
+            id: self.ids.event(),
+            at: self.now,
+            kind: kind.to_owned(),
+            contact: None,
+            conversation: None,
+            message: None,
+            run: None,
+            data: serde_json::Value::Null,
+        };
+        fill(&mut entry);
+        self.entries.push(entry);
+    }
+
+    /// Leaves work for later in this step.
+    pub(super) fn follow(&mut self, work: Follow) {
+        self.follow.push_back(work);
+    }
+
+    /// The next piece of work that was left.
+    pub(super) fn next_work(&mut self) -> Option<Follow> {
+        self.follow.pop_front()
+    }
+
+    /// The keys that were missing, when the step stopped for them.
+    pub(super) fn into_missing(self) -> Vec<Key> {
+        self.missing.into_inner().into_iter().collect()
+    }
+
+    /// The batch: what was written, under the condition of what was read.
+    pub(super) fn into_batch(mut self) -> Step<(Batch, Vec<Command>, Vec<Notice>, Vec<Entry>)> {
+        for entry in std::mem::take(&mut self.entries) {
+            self.put(keys::event(&entry.id), &entry)?;
+            self.entries.push(entry);
+        }
+        let facts = self.facts;
+        let reads = self.reads.into_inner();
+        let preconditions = reads.into_iter().filter_map(|key| {
+            let fact = facts.0.get(&key)?;
+            Some(match fact {
+                Some(versioned) => Precondition::At(key, versioned.revision),
+                None => Precondition::Absent(key),
+            })
+        });
+        let batch = Batch {
+            preconditions: preconditions.collect(),
+            writes: self.writes,
+        };
+        Ok((batch, self.commands, self.notices, self.entries))
+    }
+}
