@@ -66,6 +66,10 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// The state behind the journal is damaged. What was acknowledged is in the
+    /// journal; the next start rebuilds the state from it.
+    #[error("the state is damaged and will be rebuilt by a restart: {0}")]
+    Rotten(String),
     /// The state behind the journal could not be read or written.
     #[error("the state could not be read or written: {0}")]
     State(String),

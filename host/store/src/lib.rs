@@ -5,11 +5,13 @@
 //! power cut. It must not know what the keys mean, and it decides nothing about
 //! runs, texts or numbers.
 
+mod embedded;
 mod error;
 mod memory;
 mod permit;
 mod store;
 
+pub use embedded::{Options, Sled};
 pub use error::Error;
 pub use memory::Memory;
 pub use permit::{Permit, commit_with};
