@@ -17,6 +17,14 @@ mod shared;
 mod snapshot;
 mod start;
 
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::future::ready;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -31,11 +39,12 @@ pub use self::options::Options;
 use self::committer::{Committer, Job};
 use self::keeper::{Asker, Keeper, Task};
 use self::shared::{Shared, lock};
+#[cfg(test)]
+pub(crate) use self::tests::test_options;
 use crate::store::fits;
 use crate::{Answer, Commit, Direction, Error, Health, Store};
 
 /// A store in a directory, for one process.
-#[derive(Debug)]
 pub struct Sled {
     shared: Arc<Shared>,
     /// `None` once closed. Never held while anything is waited for.
@@ -44,14 +53,13 @@ pub struct Sled {
 }
 
 /// Where the threads take their work from; shut first when closing.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Doors {
     jobs: mpsc::Sender<Job>,
     tasks: std_mpsc::Sender<Task>,
 }
 
 /// What stops when the store is closed.
-#[derive(Debug)]
 struct Running {
     committer: JoinHandle<()>,
     keeper: JoinHandle<Keeper>,
@@ -167,6 +175,15 @@ fn spawn<T: Send + 'static>(
         .map_err(Error::io("start a thread for", dir))
 }
 
+impl fmt::Debug for Sled {
+    // Never what is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sled")
+            .field("dir", &self.shared.dir)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Sled {
     fn drop(&mut self) {
         // No checkpoint: the next start replays, which is what it is good at.
@@ -181,11 +198,11 @@ impl Store for Sled {
             if let Some(why) = self.shared.poisoned() {
                 return Err(Error::Poisoned(why));
             }
-            let doors = lock(&self.doors).clone();
+            // Gone once it is used: closing waits for the last of them.
+            let jobs = lock(&self.doors).as_ref().map(|doors| doors.jobs.clone());
             let (answer, verdict) = oneshot::channel();
-            let sent = match doors {
-                // Only the sender lives on while this waits for room.
-                Some(Doors { jobs, .. }) => jobs.send(Job { batch, answer }).await.is_ok(),
+            let sent = match jobs {
+                Some(jobs) => jobs.send(Job { batch, answer }).await.is_ok(),
                 None => false,
             };
             if !sent {

@@ -11,6 +11,9 @@ mod memory;
 mod permit;
 mod store;
 
+#[cfg(test)]
+mod conformance;
+
 pub use embedded::{Options, Sled};
 pub use error::Error;
 pub use memory::Memory;

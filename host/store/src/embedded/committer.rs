@@ -19,14 +19,12 @@ use super::shared::Shared;
 use crate::{Commit, Committed, Error};
 
 /// A commit that waits.
-#[derive(Debug)]
 pub(super) struct Job {
     pub(super) batch: Batch,
     pub(super) answer: oneshot::Sender<Result<Commit, Error>>,
 }
 
 /// What the committer works with.
-#[derive(Debug)]
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) tree: Tree,

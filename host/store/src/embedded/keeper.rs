@@ -35,7 +35,6 @@ pub(super) enum Task {
 const PAGE: usize = 128;
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     pub(super) journal: Journal,

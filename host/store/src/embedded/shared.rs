@@ -13,8 +13,8 @@ use super::claim::Claim;
 use super::start::REBUILD;
 use crate::{Error, Health};
 
-/// The open state. Dropped in this order: the lock goes last.
-#[derive(Debug)]
+/// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
+/// would print every value.
 pub(super) struct View {
     pub(super) db: sled::Db,
     /// Our own descriptor of sled's file, opened before anything was written.
@@ -23,7 +23,6 @@ pub(super) struct View {
 }
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
     /// Read while reading, written while a group is applied: so a page of pairs

@@ -206,7 +206,7 @@ pub(super) fn open_new(path: &Path, options: &Options) -> Result<Db, Error> {
 }
 
 /// The last commit that the state on disk is known to hold; 0 at first.
-fn read_checkpoint(dir: &Path) -> Result<Revision, Error> {
+pub(super) fn read_checkpoint(dir: &Path) -> Result<Revision, Error> {
     let path: PathBuf = dir.join(CHECKPOINT);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
