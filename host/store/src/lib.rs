@@ -1,1 +1,23 @@
-//! Placeholder while the workspace is laid out.
+//! Where ringback keeps things: one trait with one write, an in-memory store
+//! for tests and the simulator, and sled behind a journal of our own.
+//!
+//! This crate owns durability: what `commit` acknowledged survives a kill and a
+//! power cut. It must not know what the keys mean, and it decides nothing about
+//! runs, texts or numbers.
+
+mod embedded;
+mod error;
+mod memory;
+mod permit;
+mod store;
+
+#[cfg(test)]
+mod conformance;
+
+pub use embedded::{Options, Sled};
+pub use error::Error;
+pub use memory::Memory;
+pub use permit::{Permit, commit_with};
+pub use store::{
+    Answer, Commit, Committed, Direction, Health, MAX_BATCH, MAX_KEY, MAX_VALUE, Outcome, Store,
+};

@@ -1,0 +1,265 @@
+//! The embedded store: our journal makes commits durable, sled is the state one
+//! can ask. One thread writes, one keeps house, reads are answered inline.
+//!
+//! sled's own flush does not survive a power cut, so nothing here trusts it: a
+//! state that does not open is rebuilt from snapshot and journal.
+
+mod bytes;
+mod cells;
+mod claim;
+mod committer;
+mod disk;
+mod journal;
+mod keeper;
+mod options;
+mod rebuild;
+mod shared;
+mod snapshot;
+mod start;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::ready;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+use std::thread::{self, JoinHandle};
+
+use ringback_core::model::{Batch, Key, Versioned};
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::options::Options;
+
+use self::committer::{Committer, Job};
+use self::keeper::{Asker, Keeper, Task};
+use self::shared::{Shared, lock};
+#[cfg(test)]
+pub(crate) use self::tests::test_options;
+use crate::store::fits;
+use crate::{Answer, Commit, Direction, Error, Health, Store};
+
+/// A store in a directory, for one process.
+pub struct Sled {
+    shared: Arc<Shared>,
+    /// `None` once closed. Never held while anything is waited for.
+    doors: Arc<Mutex<Option<Doors>>>,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+/// Where the threads take their work from; shut first when closing.
+#[derive(Clone)]
+struct Doors {
+    jobs: mpsc::Sender<Job>,
+    tasks: std_mpsc::Sender<Task>,
+}
+
+/// What stops when the store is closed.
+struct Running {
+    committer: JoinHandle<()>,
+    keeper: JoinHandle<Keeper>,
+}
+
+impl Sled {
+    /// Opens the store of a directory, or makes one. Takes as long as replaying
+    /// the journal since the last checkpoint does, or a rebuild, and blocks: not
+    /// for a thread that serves others.
+    ///
+    /// # Errors
+    /// The directory is in use, newer than this program, not writable, or
+    /// damaged in a way that would lose acknowledged work.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let started = start::start(&options)?;
+        let replayed = started.revision > started.checkpointed;
+        let tree = sled::Tree::clone(&started.view.db);
+        let (revision, saved) = (started.revision, started.checkpointed);
+        let shared = Arc::new(Shared::new(&options, started.view, revision, saved));
+        shared
+            .journal_bytes
+            .store(started.journal.bytes(), Ordering::SeqCst);
+
+        let (jobs, waiting) = mpsc::channel(4 * options::GROUP);
+        let (tasks, queue) = std_mpsc::channel();
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            tree,
+            journal: started.journal.clone().appender(revision + 1),
+            disk: options.disk.clone(),
+            tasks: tasks.clone(),
+            since_checkpoint: 0,
+            checkpoint_bytes: options.checkpoint_bytes,
+        };
+        let keeper = Keeper {
+            shared: Arc::clone(&shared),
+            journal: started.journal,
+            disk: options.disk.clone(),
+            snapshot_bytes: options.snapshot_bytes,
+            snapshot_percent: options.snapshot_percent,
+        };
+        // Tasks sent before there is a thread just wait.
+        let _ = tasks.send(Task::Prepare);
+        if replayed {
+            let _ = tasks.send(Task::Checkpoint(None));
+        }
+        let running = Running {
+            committer: spawn("store-commit", &options.dir, move || committer.run(waiting))?,
+            keeper: spawn("store-keep", &options.dir, move || keeper.run(queue))?,
+        };
+        Ok(Self {
+            shared,
+            doors: Arc::new(Mutex::new(Some(Doors { jobs, tasks }))),
+            running: Arc::new(Mutex::new(Some(running))),
+        })
+    }
+
+    /// Writes a full snapshot now and removes what it replaces.
+    ///
+    /// # Errors
+    /// The store is closed, or the disk refused; nothing is lost by that.
+    pub fn snapshot(&self) -> Answer<'_, Result<(), Error>> {
+        self.ask(Task::Snapshot)
+    }
+
+    fn ask(&self, task: impl FnOnce(Asker) -> Task) -> Answer<'static, Result<(), Error>> {
+        let (asker, answer) = oneshot::channel();
+        let doors = lock(&self.doors).clone();
+        let sent = doors.is_some_and(|doors| doors.tasks.send(task(Some(asker))).is_ok());
+        Box::pin(async move {
+            if !sent {
+                return Err(Error::Closed);
+            }
+            answer.await.unwrap_or(Err(Error::Closed))
+        })
+    }
+}
+
+/// Stops both threads; with a checkpoint if asked. Blocks until it is done.
+fn stop(
+    shared: &Shared,
+    doors: &Mutex<Option<Doors>>,
+    running: &Mutex<Option<Running>>,
+    checkpoint: bool,
+) -> Result<(), Error> {
+    lock(doors).take();
+    // Held throughout, so that whoever closes as well waits for the end of it.
+    let mut slot = lock(running);
+    let Some(Running { committer, keeper }) = slot.take() else {
+        return Ok(());
+    };
+    // It ends when the last commit that is under way has its answer. Its panics
+    // are caught and have poisoned the store already.
+    let _ = committer.join();
+    shared.stopping.store(true, Ordering::SeqCst);
+    let outcome = match keeper.join() {
+        Ok(keeper) if checkpoint && shared.poisoned().is_none() => keeper.checkpoint(),
+        _ => Ok(()),
+    };
+    let view = shared.view_mut().take();
+    drop(view);
+    outcome
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    dir: &Path,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    let thread = thread::Builder::new().name(name.into());
+    thread
+        .spawn(run)
+        .map_err(Error::io("start a thread for", dir))
+}
+
+impl fmt::Debug for Sled {
+    // Never what is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sled")
+            .field("dir", &self.shared.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sled {
+    fn drop(&mut self) {
+        // No checkpoint: the next start replays, which is what it is good at.
+        let _ = stop(&self.shared, &self.doors, &self.running, false);
+    }
+}
+
+impl Store for Sled {
+    fn commit(&self, batch: Batch) -> Answer<'_, Result<Commit, Error>> {
+        Box::pin(async move {
+            fits(&batch)?;
+            if let Some(why) = self.shared.poisoned() {
+                return Err(Error::Poisoned(why));
+            }
+            // Gone once it is used: closing waits for the last of them.
+            let jobs = lock(&self.doors).as_ref().map(|doors| doors.jobs.clone());
+            let (answer, verdict) = oneshot::channel();
+            let sent = match jobs {
+                Some(jobs) => jobs.send(Job { batch, answer }).await.is_ok(),
+                None => false,
+            };
+            if !sent {
+                return Err(self
+                    .shared
+                    .poisoned()
+                    .map_or(Error::Closed, Error::Poisoned));
+            }
+            verdict.await.unwrap_or_else(|_| {
+                Err(Error::Unknown(
+                    "the committer stopped before it answered".into(),
+                ))
+            })
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Result<Option<Versioned>, Error>> {
+        Box::pin(ready(self.shared.read(|tree| cells::get(tree, key))))
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> Answer<'a, Result<Vec<Option<Versioned>>, Error>> {
+        let all = |tree: &sled::Tree| keys.iter().map(|key| cells::get(tree, key)).collect();
+        Box::pin(ready(self.shared.read(all)))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: &'a Key,
+        to: &'a Key,
+        limit: usize,
+        direction: Direction,
+    ) -> Answer<'a, Result<Vec<(Key, Versioned)>, Error>> {
+        let page = |tree: &sled::Tree| cells::scan(tree, from, to, limit, direction);
+        Box::pin(ready(self.shared.read(page)))
+    }
+
+    fn health(&self) -> Answer<'_, Health> {
+        Box::pin(ready(self.shared.health()))
+    }
+
+    fn checkpoint(&self) -> Answer<'_, Result<(), Error>> {
+        self.ask(Task::Checkpoint)
+    }
+
+    fn close(&self) -> Answer<'_, Result<(), Error>> {
+        let shared = Arc::clone(&self.shared);
+        let (doors, running) = (Arc::clone(&self.doors), Arc::clone(&self.running));
+        Box::pin(async move {
+            let dir = shared.dir.clone();
+            let (done, answer) = oneshot::channel();
+            spawn("store-close", &dir, move || {
+                let _ = done.send(stop(&shared, &doors, &running, true));
+            })?;
+            answer.await.unwrap_or(Err(Error::Closed))
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Who may work on a directory, and in which format it is: one process at a
+//! time, and none that is older than its format.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::disk::Disk;
+use crate::Error;
+
+/// The newest format this program reads, and the one it writes.
+pub(super) const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "format";
+const FORMAT_WORDS: &str = "ringback store, format ";
+
+/// The lock on a directory; let go when dropped, also by a kill.
+#[derive(Debug)]
+pub(super) struct Claim {
+    _file: File,
+}
+
+/// Takes the lock, and writes down who has it.
+pub(super) fn take(dir: &Path) -> Result<Claim, Error> {
+    let path = dir.join("lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let read = file.read_to_string(&mut text);
+            return Err(Error::InUse {
+                dir: dir.to_path_buf(),
+                holder: read.ok().and_then(|_| text.trim().parse().ok()),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+    }
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write(&mut file).map_err(Error::io("write", &path))?;
+    Ok(Claim { _file: file })
+}
+
+/// Checks the format of a directory, and writes it into a new one.
+pub(super) fn check_format(dir: &Path, is_new: bool, disk: &Disk) -> Result<(), Error> {
+    let path = dir.join(FORMAT_FILE);
+    let damaged = |what: &str| Error::Damaged {
+        file: path.clone(),
+        what: what.into(),
+    };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_new => {
+            return disk.replace(&path, format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes());
+        }
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    let number = text
+        .strip_prefix(FORMAT_WORDS)
+        .map(|rest| rest.trim().parse());
+    let Some(Ok(found)) = number else {
+        return Err(damaged("it does not name a format"));
+    };
+    if found > FORMAT {
+        return Err(Error::Newer {
+            dir: dir.to_path_buf(),
+            found,
+            known: FORMAT,
+        });
+    }
+    Ok(())
+}

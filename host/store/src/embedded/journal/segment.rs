@@ -1,0 +1,205 @@
+//! One file of the journal: made ahead and filled with zeros, so that a later
+//! `fdatasync` writes data and no file system metadata.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use ringback_core::model::Revision;
+
+use super::frame::{self, Group};
+use crate::Error;
+use crate::embedded::bytes::Reader;
+use crate::embedded::disk::Disk;
+
+const MAGIC: &[u8; 8] = b"RBJRNL1\n";
+
+/// Magic, first revision, salt, checksum, four bytes of nothing.
+pub(crate) const HEADER: usize = 32;
+
+/// A file of zeros, synced, that waits to become a segment.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    file: File,
+    path: PathBuf,
+    size: u64,
+}
+
+impl Blank {
+    /// Writes the zeros. A hole or an unwritten extent would make each later
+    /// `fdatasync` commit metadata as well.
+    pub(crate) fn make(path: PathBuf, size: u64, disk: &Disk) -> Result<Self, Error> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(Error::io("create", &path))?;
+        let fill = || -> io::Result<()> {
+            let zeros = vec![0; 1024 * 1024];
+            let mut left = size;
+            while left > 0 {
+                let part = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+                (&file).write_all(zeros.get(..part).unwrap_or_default())?;
+                left -= part as u64;
+            }
+            Ok(())
+        };
+        if let Err(error) = fill() {
+            // A half made file only takes the room that is missing.
+            let _ = fs::remove_file(&path);
+            return Err(Error::io("fill", &path)(error));
+        }
+        disk.sync(&file, &path)?;
+        Ok(Self { file, path, size })
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Makes it the segment that begins with `first`.
+    pub(crate) fn begin(
+        self,
+        path: PathBuf,
+        first: Revision,
+        disk: &Disk,
+    ) -> Result<Writer, Error> {
+        // Not a secret, only different for every segment.
+        let salt = RandomState::new().hash_one(first);
+        self.file
+            .write_all_at(&header(first, salt), 0)
+            .map_err(Error::io("write", &self.path))?;
+        disk.sync(&self.file, &self.path)?;
+        disk.rename(&self.path, &path)?;
+        Ok(Writer {
+            file: self.file,
+            path,
+            salt,
+            offset: HEADER as u64,
+            size: self.size,
+        })
+    }
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    file: File,
+    path: PathBuf,
+    salt: u64,
+    offset: u64,
+    size: u64,
+}
+
+impl Writer {
+    pub(crate) fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.offset + bytes as u64 <= self.size
+    }
+
+    /// Writes a frame and syncs it.
+    ///
+    /// # Errors
+    /// The frame may be durable or not; nothing may be written after it.
+    pub(crate) fn append(&mut self, frame: &[u8], disk: &Disk) -> Result<(), Error> {
+        self.file
+            .write_all_at(frame, self.offset)
+            .map_err(Error::io("write", &self.path))?;
+        disk.sync(&self.file, &self.path)?;
+        self.offset += frame.len() as u64;
+        Ok(())
+    }
+}
+
+/// What stands in a segment.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) first: Revision,
+    pub(crate) groups: Vec<Group>,
+    /// Everything up to the end of the last whole group.
+    pub(crate) whole: Vec<u8>,
+    /// Bytes after it that are not zero: the start of a group that was never
+    /// acknowledged.
+    pub(crate) torn: usize,
+}
+
+impl Contents {
+    /// The revision that comes after this segment.
+    pub(crate) fn end(&self) -> Revision {
+        self.groups.last().map_or(self.first, Group::end)
+    }
+}
+
+/// Reads a segment.
+///
+/// # Errors
+/// It cannot be read, or a broken group stands before a whole one. Then the
+/// broken one had been synced and acknowledged, and must not be dropped.
+pub(crate) fn read(path: &Path) -> Result<Contents, Error> {
+    let mut whole = fs::read(path).map_err(Error::io("read", path))?;
+    let damaged = |what: String| Error::Damaged {
+        file: path.to_path_buf(),
+        what,
+    };
+    let (first, salt) = read_header(&whole).ok_or_else(|| damaged("its first bytes".into()))?;
+    let mut groups: Vec<Group> = Vec::new();
+    let mut at = HEADER;
+    let mut next = first;
+    while let Some((group, taken)) = whole.get(at..).and_then(|rest| frame::decode(salt, rest)) {
+        if group.first != next {
+            let found = group.first;
+            return Err(damaged(format!(
+                "commit {found} stands where {next} belongs"
+            )));
+        }
+        next = group.end();
+        at += taken;
+        groups.push(group);
+    }
+    let rest = whole.get(at..).unwrap_or_default();
+    if let Some((distance, later)) = frame::find_later(salt, rest) {
+        return Err(damaged(format!(
+            "commit {next} at byte {at} is broken, but commit {} at byte {} is whole; \
+             going on would drop acknowledged work, so restore this file or a backup",
+            later.first,
+            at + distance
+        )));
+    }
+    let torn = rest
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    // The last frame's padding may lie past the end of a file cut short.
+    whole.truncate(at);
+    Ok(Contents {
+        first,
+        groups,
+        whole,
+        torn,
+    })
+}
+
+fn header(first: Revision, salt: u64) -> [u8; HEADER] {
+    let mut out = Vec::with_capacity(HEADER);
+    out.extend(MAGIC);
+    out.extend(first.to_be_bytes());
+    out.extend(salt.to_be_bytes());
+    out.extend(crc32fast::hash(&out).to_be_bytes());
+    out.resize(HEADER, 0);
+    out.try_into().unwrap_or([0; HEADER])
+}
+
+fn read_header(bytes: &[u8]) -> Option<(Revision, u64)> {
+    let mut reader = Reader(bytes);
+    let expected = crc32fast::hash(bytes.get(..24)?);
+    let magic = reader.take(8)?;
+    let (first, salt) = (reader.u64()?, reader.u64()?);
+    (magic == MAGIC && reader.u32()? == expected).then_some((first, salt))
+}

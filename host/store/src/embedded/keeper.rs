@@ -1,0 +1,153 @@
+//! The thread beside the committer: makes segments ahead, checkpoints, writes
+//! snapshots and removes what they replace. Nothing it fails at loses anything.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+
+use ringback_core::model::{Key, Revision};
+use tokio::sync::oneshot;
+
+use super::cells;
+use super::disk::{self, Disk};
+use super::journal::Journal;
+use super::shared::Shared;
+use super::snapshot;
+use super::start::{self, SNAPSHOTS};
+use crate::Error;
+
+/// Who wants to know how it went.
+pub(super) type Asker = Option<oneshot::Sender<Result<(), Error>>>;
+
+/// What there is to do.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Make the next segment's file.
+    Prepare,
+    /// Flush and sync the state.
+    Checkpoint(Asker),
+    /// Write a full snapshot.
+    Snapshot(Asker),
+}
+
+/// How many pairs are read at a time; writers wait meanwhile.
+const PAGE: usize = 128;
+
+/// See the module.
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) journal: Journal,
+    pub(super) disk: Disk,
+    pub(super) snapshot_bytes: u64,
+    pub(super) snapshot_percent: u64,
+}
+
+impl Keeper {
+    /// Serves until every sender is gone, and hands itself back for the last
+    /// checkpoint.
+    pub(super) fn run(self, tasks: Receiver<Task>) -> Self {
+        for task in tasks {
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                // Askers see the channel closed.
+                continue;
+            }
+            match task {
+                Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
+                Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
+                Task::Snapshot(asker) => self.report(self.snapshot(), asker),
+            }
+        }
+        self
+    }
+
+    fn report(&self, outcome: Result<(), Error>, asker: Asker) {
+        self.shared.note_upkeep(&outcome);
+        if let Some(asker) = asker {
+            let _ = asker.send(outcome);
+        }
+    }
+
+    /// Brings everything that is applied by now onto the disk.
+    pub(super) fn checkpoint(&self) -> Result<(), Error> {
+        // Read before flushing: what is applied meanwhile does not count.
+        let upto = self.shared.revision();
+        let (db, file) = {
+            let view = self.shared.view();
+            let view = view.as_ref().ok_or(Error::Closed)?;
+            let path = &self.shared.dir;
+            let file = view.file.try_clone().map_err(Error::io("open", path))?;
+            (view.db.clone(), file)
+        };
+        db.flush().map_err(cells::state)?;
+        self.disk.sync(&file, &self.shared.dir)?;
+        start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
+        self.shared.set_checkpointed(upto);
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<(), Error> {
+        let shared = &self.shared;
+        let covered = shared.journal_bytes.load(Ordering::SeqCst);
+        let written = self.write_snapshot();
+        let due = match &written {
+            Ok(bytes) => {
+                shared.journal_bytes.fetch_sub(covered, Ordering::SeqCst);
+                (bytes / 100 * self.snapshot_percent).max(self.snapshot_bytes)
+            }
+            // Not at once again: what is wrong is probably still wrong.
+            Err(_) => covered + self.snapshot_bytes / 4,
+        };
+        shared.snapshot_due.store(due, Ordering::SeqCst);
+        shared.snapshot_asked.store(false, Ordering::SeqCst);
+        written.map(|_| ())
+    }
+
+    fn write_snapshot(&self) -> Result<u64, Error> {
+        let dir = self.shared.dir.join(SNAPSHOTS);
+        // Everything up to here is applied and visible to what follows.
+        let start = self.shared.revision();
+        let bytes = self.write_pairs(start).inspect_err(|_| {
+            // An unfinished one only takes room; a start would remove it too.
+            let _ = disk::remove_unfinished(&dir);
+        })?;
+        tracing::info!(start, bytes, "wrote a snapshot");
+        // A start replays the journal from the checkpoint, so that must not lie
+        // before what is now removed.
+        self.checkpoint()?;
+        self.journal.prune(start)?;
+        for old in snapshot::list(&dir)?.iter().skip(1) {
+            fs::remove_file(old).map_err(Error::io("remove", old))?;
+        }
+        self.disk.sync_dir(&dir)?;
+        Ok(bytes)
+    }
+
+    fn write_pairs(&self, start: Revision) -> Result<u64, Error> {
+        let mut writer = snapshot::Writer::create(&self.shared.dir.join(SNAPSHOTS), start)?;
+        let mut from = Key::new([]);
+        loop {
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                return Err(Error::Closed);
+            }
+            let page = self
+                .shared
+                .read(|tree| cells::scan_all(tree, &from, PAGE))?;
+            for (key, value) in &page {
+                writer.pair(key, value)?;
+            }
+            match page.last() {
+                Some((last, _)) => from = after(last),
+                None => break,
+            }
+        }
+        writer.finish(self.shared.revision(), &self.disk)
+    }
+}
+
+/// The key directly behind.
+fn after(key: &Key) -> Key {
+    let mut bytes = key.as_bytes().to_vec();
+    bytes.push(0);
+    Key::new(bytes)
+}

@@ -1,0 +1,54 @@
+//! What can be set about the embedded store, and its defaults.
+
+use std::path::PathBuf;
+
+use super::disk::Disk;
+
+/// Settings of a [`super::Sled`] store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory; created if it is missing. On a local disk.
+    pub dir: PathBuf,
+    /// sled's cache, in bytes. The memory it really takes is two to three times
+    /// that. 64 MiB.
+    pub cache_bytes: u64,
+    /// The size of a journal segment, in bytes. 16 MiB.
+    pub segment_bytes: u64,
+    /// After how many bytes of journal a checkpoint is made. 16 MiB; a start
+    /// replays at most about twice that.
+    pub checkpoint_bytes: u64,
+    /// The least bytes of journal before a full snapshot is written. 128 MiB.
+    pub snapshot_bytes: u64,
+    /// And the least percentage of the last snapshot's size. 50.
+    pub snapshot_percent: u64,
+    /// The least free bytes of the disk. 512 MiB.
+    pub reserve_bytes: u64,
+    /// And the least free percentage of the disk. 10.
+    pub reserve_percent: u64,
+    pub(crate) disk: Disk,
+}
+
+/// The most commits of one group.
+pub(super) const GROUP: usize = 256;
+
+/// No commit is added to a group of this many bytes.
+pub(super) const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+const MIB: u64 = 1024 * 1024;
+
+impl Options {
+    /// The defaults for a store in this directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            cache_bytes: 64 * MIB,
+            segment_bytes: 16 * MIB,
+            checkpoint_bytes: 16 * MIB,
+            snapshot_bytes: 128 * MIB,
+            snapshot_percent: 50,
+            reserve_bytes: 512 * MIB,
+            reserve_percent: 10,
+            disk: Disk::default(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the handle, the committer and the keeper of one store share: the open
+//! state, how far it is, and whether it is still to be trusted.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use ringback_core::model::Revision;
+use sled::Tree;
+
+use super::claim::Claim;
+use super::start::REBUILD;
+use crate::{Error, Health};
+
+/// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
+/// would print every value.
+pub(super) struct View {
+    pub(super) db: sled::Db,
+    /// Our own descriptor of sled's file, opened before anything was written.
+    pub(super) file: File,
+    pub(super) _claim: Claim,
+}
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    /// Read while reading, written while a group is applied: so a page of pairs
+    /// is of one moment. `None` once closed.
+    view: RwLock<Option<View>>,
+    revision: AtomicU64,
+    checkpointed: AtomicU64,
+    /// Journal since the start of the last snapshot.
+    pub(super) journal_bytes: AtomicU64,
+    /// At how much of it the next snapshot is due.
+    pub(super) snapshot_due: AtomicU64,
+    pub(super) snapshot_asked: AtomicBool,
+    /// The store closes: leave long work where it is.
+    pub(super) stopping: AtomicBool,
+    poisoned: Mutex<Option<String>>,
+    upkeep: Mutex<Option<String>>,
+    reserve_bytes: u64,
+    reserve_percent: u64,
+}
+
+impl Shared {
+    pub(super) fn new(options: &super::Options, view: View, at: Revision, saved: Revision) -> Self {
+        Self {
+            dir: options.dir.clone(),
+            view: RwLock::new(Some(view)),
+            revision: AtomicU64::new(at),
+            checkpointed: AtomicU64::new(saved),
+            journal_bytes: AtomicU64::new(0),
+            snapshot_due: AtomicU64::new(options.snapshot_bytes),
+            snapshot_asked: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            poisoned: Mutex::new(None),
+            upkeep: Mutex::new(None),
+            reserve_bytes: options.reserve_bytes,
+            reserve_percent: options.reserve_percent,
+        }
+    }
+
+    /// Reads at one moment.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Tree) -> Result<T, Error>) -> Result<T, Error> {
+        let view = self.view();
+        let Some(view) = view.as_ref() else {
+            return Err(Error::Closed);
+        };
+        read(&view.db).inspect_err(|error| self.notice(error))
+    }
+
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, Option<View>> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps readers out.
+    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, Option<View>> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_revision(&self, revision: Revision) {
+        self.revision.store(revision, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_checkpointed(&self, revision: Revision) {
+        self.checkpointed.store(revision, Ordering::SeqCst);
+    }
+
+    /// Takes no more commits. The first reason stays.
+    pub(super) fn poison(&self, why: &dyn std::fmt::Display) {
+        let mut poisoned = lock(&self.poisoned);
+        if poisoned.is_none() {
+            tracing::error!(%why, "the store takes no more commits; restart ringback");
+            *poisoned = Some(why.to_string());
+        }
+    }
+
+    pub(super) fn poisoned(&self) -> Option<String> {
+        lock(&self.poisoned).clone()
+    }
+
+    /// Remembers how the last checkpoint or snapshot went.
+    pub(super) fn note_upkeep(&self, outcome: &Result<(), Error>) {
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the upkeep of the store failed; commits go on");
+        }
+        *lock(&self.upkeep) = outcome.as_ref().err().map(ToString::to_string);
+    }
+
+    /// A state that turns out to be damaged is rebuilt at the next start, where
+    /// that is an ordinary step. Until then nothing is built on it.
+    pub(super) fn notice(&self, error: &Error) {
+        if let Error::Rotten(_) = error {
+            self.poison(error);
+            let marker = self.dir.join(REBUILD);
+            if let Err(error) = std::fs::write(&marker, error.to_string()) {
+                tracing::error!(%error, path = %marker.display(), "could not leave a mark to rebuild");
+            }
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let space = rustix::fs::statvfs(&self.dir).ok();
+        let free_bytes = space
+            .as_ref()
+            .map(|space| space.f_bavail.saturating_mul(space.f_frsize));
+        let total_bytes = space
+            .as_ref()
+            .map(|space| space.f_blocks.saturating_mul(space.f_frsize));
+        let share = total_bytes.unwrap_or(0) / 100 * self.reserve_percent;
+        Health {
+            free_bytes,
+            total_bytes,
+            nearly_full: free_bytes.is_some_and(|free| free < share.max(self.reserve_bytes)),
+            poisoned: self.poisoned(),
+            revision: self.revision(),
+            checkpointed: self.checkpointed.load(Ordering::SeqCst),
+            journal_bytes: self.journal_bytes.load(Ordering::SeqCst),
+            upkeep: lock(&self.upkeep).clone(),
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

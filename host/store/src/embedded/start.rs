@@ -1,0 +1,225 @@
+//! What a start does: claim the directory, open sled or rebuild it, replay the
+//! journal. It deletes nothing but unfinished files of its own.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringback_core::model::Revision;
+use sled::Db;
+
+use super::cells::{self, Changes};
+use super::claim;
+use super::disk::{self, Disk};
+use super::journal::Journal;
+use super::journal::frame::Group;
+use super::options::Options;
+use super::rebuild;
+use super::shared::View;
+use super::snapshot;
+use crate::Error;
+
+const STATE: &str = "sled";
+const JOURNAL: &str = "journal";
+const CHECKPOINT: &str = "checkpoint";
+pub(super) const SNAPSHOTS: &str = "snapshots";
+
+/// A file of this name asks the next start to rebuild the state.
+pub(super) const REBUILD: &str = "rebuild";
+
+/// A store that is ready for commits.
+pub(super) struct Started {
+    pub(super) view: View,
+    pub(super) journal: Journal,
+    /// The last commit there is.
+    pub(super) revision: Revision,
+    pub(super) checkpointed: Revision,
+}
+
+/// How an attempt to open sled went.
+enum Opened {
+    Fine(Db),
+    /// For somebody to look at, later; the state is rebuilt.
+    Damaged(String),
+}
+
+/// Opens the store of a directory.
+pub(super) fn start(options: &Options) -> Result<Started, Error> {
+    let dir = &options.dir;
+    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    let claim = claim::take(dir)?;
+    disk::remove_unfinished(dir)?;
+    let is_new = !dir.join(JOURNAL).exists();
+    claim::check_format(dir, is_new, &options.disk)?;
+    let snapshots = dir.join(SNAPSHOTS);
+    fs::create_dir_all(&snapshots).map_err(Error::io("create", &snapshots))?;
+    disk::remove_unfinished(&snapshots)?;
+    let journal = Journal::open(
+        dir.join(JOURNAL),
+        options.segment_bytes,
+        options.disk.clone(),
+    )?;
+    options.disk.sync_dir(dir)?;
+    let mut checkpointed = read_checkpoint(dir)?;
+    let has_snapshot = !snapshot::list(&snapshots)?.is_empty();
+    if journal.first().is_none() && (checkpointed > 0 || has_snapshot) {
+        return Err(Error::Damaged {
+            file: dir.join(JOURNAL),
+            what: "its segments are missing".into(),
+        });
+    }
+    journal.settle()?;
+
+    let state = dir.join(STATE);
+    let marker = dir.join(REBUILD);
+    let opened = if marker.exists() {
+        Opened::Damaged("an earlier run could not read it".into())
+    } else if !state.exists() && journal.first().is_some() {
+        Opened::Damaged("it is missing".into())
+    } else {
+        open_checked(&state, options, checkpointed)?
+    };
+    let db = match opened {
+        Opened::Fine(db) => db,
+        Opened::Damaged(why) => {
+            tracing::error!(
+                state = %state.display(), %why,
+                "the state does not open; rebuilding it from snapshot and journal, nothing acknowledged is lost"
+            );
+            checkpointed = rebuild::rebuild(options, &state, &journal, checkpointed)?;
+            write_checkpoint(dir, checkpointed, &options.disk)?;
+            if marker.exists() {
+                fs::remove_file(&marker).map_err(Error::io("remove", &marker))?;
+            }
+            match open(&state, options)? {
+                Opened::Fine(db) => db,
+                Opened::Damaged(why) => return Err(Error::State(why)),
+            }
+        }
+    };
+
+    let applied = cells::applied(&db)?;
+    let apply = |group: Group| apply_group(&db, &group);
+    let end = journal.replay(checkpointed + 1, apply)? - 1;
+    if end < applied.max(checkpointed) {
+        return Err(Error::Damaged {
+            file: dir.join(JOURNAL),
+            what: format!(
+                "it ends with commit {end}, and commit {} was acknowledged",
+                applied.max(checkpointed)
+            ),
+        });
+    }
+    let path = state.join("db");
+    let file = File::open(&path).map_err(Error::io("open", &path))?;
+    let view = View {
+        db,
+        file,
+        _claim: claim,
+    };
+    Ok(Started {
+        view,
+        journal,
+        revision: end,
+        checkpointed,
+    })
+}
+
+/// Applies a group of the journal; doing so again changes nothing.
+pub(super) fn apply_group(db: &Db, group: &Group) -> Result<(), Error> {
+    let mut changes = Changes::default();
+    for (revision, writes) in (group.first..).zip(&group.commits) {
+        changes.add(revision, writes);
+    }
+    changes.apply(db, Some(group.end() - 1))
+}
+
+fn open_checked(state: &Path, options: &Options, checkpointed: Revision) -> Result<Opened, Error> {
+    let db = match open(state, options)? {
+        Opened::Fine(db) => db,
+        damaged @ Opened::Damaged(_) => return Ok(damaged),
+    };
+    // What a checkpoint synced has to be there. If it is not, sled recovered to
+    // an earlier point than it should have, and the rest is not to be trusted.
+    Ok(match cells::applied(&db) {
+        Ok(applied) if applied >= checkpointed => Opened::Fine(db),
+        Ok(applied) => Opened::Damaged(format!(
+            "it ends with commit {applied}, and {checkpointed} was synced"
+        )),
+        Err(error) => Opened::Damaged(error.to_string()),
+    })
+}
+
+/// Opens sled. What a restart or a free disk could mend is an error; what looks
+/// like damage is not, since damage is mended here.
+fn open(path: &Path, options: &Options) -> Result<Opened, Error> {
+    let config = sled::Config::new()
+        .path(path)
+        .mode(sled::Mode::LowSpace)
+        .cache_capacity(options.cache_bytes)
+        .flush_every_ms(Some(500));
+    let mut tries = 0;
+    loop {
+        let Ok(opened) = catch_unwind(AssertUnwindSafe(|| config.open())) else {
+            return Ok(Opened::Damaged("sled stopped at an internal error".into()));
+        };
+        let error = match opened {
+            Ok(db) => return Ok(Opened::Fine(db)),
+            Err(error) => error,
+        };
+        let sled::Error::Io(io) = &error else {
+            return Ok(Opened::Damaged(error.to_string()));
+        };
+        use std::io::ErrorKind as Kind;
+        if io.to_string().contains("could not acquire lock") {
+            // The directory is ours by our own lock; an earlier handle of this
+            // process may still be on its way out.
+            tries += 1;
+            if tries == 200 {
+                return Err(Error::InUse {
+                    dir: path.to_path_buf(),
+                    holder: None,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            continue;
+        }
+        return match io.kind() {
+            Kind::PermissionDenied
+            | Kind::StorageFull
+            | Kind::QuotaExceeded
+            | Kind::ReadOnlyFilesystem
+            | Kind::OutOfMemory
+            | Kind::Interrupted => Err(cells::state(error)),
+            _ => Ok(Opened::Damaged(error.to_string())),
+        };
+    }
+}
+
+/// For the rebuild: a fresh sled that must open.
+pub(super) fn open_new(path: &Path, options: &Options) -> Result<Db, Error> {
+    match open(path, options)? {
+        Opened::Fine(db) => Ok(db),
+        Opened::Damaged(why) => Err(Error::State(why)),
+    }
+}
+
+/// The last commit that the state on disk is known to hold; 0 at first.
+pub(super) fn read_checkpoint(dir: &Path) -> Result<Revision, Error> {
+    let path: PathBuf = dir.join(CHECKPOINT);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    text.trim().parse().map_err(|_| Error::Damaged {
+        file: path,
+        what: "it does not name a commit".into(),
+    })
+}
+
+/// Remembers that the state on disk holds everything up to a commit.
+pub(super) fn write_checkpoint(dir: &Path, upto: Revision, disk: &Disk) -> Result<(), Error> {
+    disk.replace(&dir.join(CHECKPOINT), format!("{upto}\n").as_bytes())
+}

@@ -1,0 +1,95 @@
+//! What can go wrong with a store, in words for the person who runs it. Whether
+//! a failed commit may have happened all the same is part of the kind.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a store could not answer. Cheap to clone: one failure is the answer to
+/// every commit of its group.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The batch can never be stored as it is. Nothing was written.
+    #[error("the batch was refused: {0}")]
+    Refused(String),
+    /// The store was closed. Nothing was written.
+    #[error("the store is closed")]
+    Closed,
+    /// An earlier failure ended this store. Nothing of this batch was written;
+    /// only a restart helps.
+    #[error("the store stopped after an earlier failure: {0}")]
+    Poisoned(String),
+    /// The batch may be durable or not: read again before doing anything.
+    #[error("it is not known whether the commit happened: {0}")]
+    Unknown(String),
+    /// Another process works on this directory.
+    #[error(
+        "the store in {dir} is in use by another ringback{}; stop that one first",
+        holder.map(|pid| format!(", process {pid}")).unwrap_or_default()
+    )]
+    InUse {
+        /// The directory that was asked for.
+        dir: PathBuf,
+        /// The process that holds it, if it could be read.
+        holder: Option<u32>,
+    },
+    /// The directory was written by a newer ringback.
+    #[error(
+        "the store in {dir} has format {found}, and this ringback knows formats up to {known}; \
+         use a newer ringback"
+    )]
+    Newer {
+        /// The directory.
+        dir: PathBuf,
+        /// The version it has.
+        found: u32,
+        /// The newest version this program reads.
+        known: u32,
+    },
+    /// A file holds what it cannot hold, and going on would drop work that was
+    /// acknowledged. Nothing was changed.
+    #[error("{file} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What was found where.
+        what: String,
+    },
+    /// The operating system refused. Nothing of a batch was written.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// The state behind the journal is damaged. What was acknowledged is in the
+    /// journal; the next start rebuilds the state from it.
+    #[error("the state is damaged and will be rebuilt by a restart: {0}")]
+    Rotten(String),
+    /// The state behind the journal could not be read or written.
+    #[error("the state could not be read or written: {0}")]
+    State(String),
+}
+
+impl Error {
+    /// An adapter for `map_err` on file operations.
+    pub(crate) fn io<'a>(
+        what: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io {
+            what,
+            path: path.to_path_buf(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// Whether the batch of a failed commit may have been written all the same.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+}
