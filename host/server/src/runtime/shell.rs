@@ -1,0 +1,392 @@
+//! One input at a time: facts, decision, commit, and what follows from it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ringback_core::engine::{
+    self, Act, Answer, Catalog, Command, Decision, Facts, Input, Notice, Setup, World,
+};
+use ringback_core::model::{Contact, Entry, Key, PhoneNumber, Versioned, keys, record};
+use ringback_store::{Outcome, Permit, Store, commit_with};
+use tokio::sync::{Notify, broadcast};
+use tracing::{error, warn};
+
+use super::connectors::Connectors;
+use super::files::Files;
+use super::timers::Timers;
+use super::{clock, perform};
+
+/// How often a step is taken again after it lost to another one.
+const TRIES: u32 = 64;
+/// How many feed entries a slow follower may be behind before it is told so.
+const FEED: usize = 4096;
+
+/// Why an input could not be taken. The caller may try again: nothing of it
+/// happened, or it will be seen as a repeat.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store could not read or write.
+    #[error(transparent)]
+    Store(#[from] ringback_store::Error),
+    /// A stored record cannot be used.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// A stored record cannot be used.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// Other steps kept changing the same records.
+    #[error("take this now: too many others are changing the same records")]
+    Contended,
+    /// The host is shutting down.
+    #[error("take more work: the host is shutting down")]
+    Stopping,
+    /// The disk is nearly full.
+    #[error("take more work: the disk is nearly full")]
+    DiskFull,
+}
+
+/// What a host is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The configuration, as the engine sees it.
+    pub setup: Setup,
+    /// Accounts at providers, with their components.
+    pub connectors: Connectors,
+    /// Where providers reach us, without a slash at the end.
+    pub base_url: String,
+}
+
+/// A running host. Cheap to share; everything that happens goes through
+/// [`Host::take`].
+pub struct Host {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) setup: ArcSwap<Setup>,
+    pub(super) catalog: ArcSwap<Catalog>,
+    pub(super) connectors: ArcSwap<Connectors>,
+    pub(super) files: ArcSwap<Files>,
+    pub(super) timers: Timers,
+    pub(super) base_url: ArcSwap<String>,
+    stopped: RwLock<HashSet<PhoneNumber>>,
+    feed: broadcast::Sender<Entry>,
+    stopping: AtomicBool,
+    ready: AtomicBool,
+    disk_full: AtomicBool,
+    in_flight: AtomicU64,
+    idle: Notify,
+    counts: RwLock<HashMap<&'static str, u64>>,
+}
+
+impl Host {
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            store: parts.store,
+            setup: ArcSwap::from_pointee(parts.setup),
+            catalog: ArcSwap::default(),
+            connectors: ArcSwap::from_pointee(parts.connectors),
+            files: ArcSwap::default(),
+            timers: Timers::default(),
+            base_url: ArcSwap::from_pointee(parts.base_url),
+            stopped: RwLock::default(),
+            feed: broadcast::channel(FEED).0,
+            stopping: AtomicBool::new(false),
+            ready: AtomicBool::new(false),
+            disk_full: AtomicBool::new(false),
+            in_flight: AtomicU64::new(0),
+            idle: Notify::new(),
+            counts: RwLock::default(),
+        })
+    }
+
+    /// The store, for reading. Writing goes through [`Host::take`], except for
+    /// records that the engine does not know (API keys, raw webhooks).
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// The configuration as the engine sees it.
+    pub fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
+    }
+
+    /// The workflows.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    /// The workflow files and their problems.
+    pub fn files(&self) -> Arc<Files> {
+        self.files.load_full()
+    }
+
+    /// Accounts at providers, with their components.
+    pub fn connectors(&self) -> Arc<Connectors> {
+        self.connectors.load_full()
+    }
+
+    /// Where providers reach us, without a slash at the end.
+    pub fn base_url(&self) -> Arc<String> {
+        self.base_url.load_full()
+    }
+
+    /// Follows the feed from now on.
+    pub fn follow(&self) -> broadcast::Receiver<Entry> {
+        self.feed.subscribe()
+    }
+
+    /// Whether everything is loaded and the host takes work.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    pub(super) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Whether the host takes no more work.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_disk_full(&self, full: bool) {
+        if self.disk_full.swap(full, Ordering::AcqRel) != full {
+            if full {
+                error!("the disk is nearly full: no more texts are started, webhooks get 503");
+            } else {
+                warn!("the disk has space again: texts are started again");
+            }
+        }
+    }
+
+    /// How often each kind of input was taken, for `/metrics`.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: Vec<_> = counts.iter().map(|(name, count)| (*name, *count)).collect();
+        counts.sort_unstable();
+        counts
+    }
+
+    /// How many timers are held in memory.
+    pub fn timers_held(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// How many provider requests are under way.
+    pub fn requests_in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Takes an input from outside: refused while the host stops or the disk is
+    /// nearly full, so that nobody is told yes who cannot be served.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing of the input happened, or it will be seen as a repeat.
+    pub async fn take(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
+        if self.is_stopping() {
+            return Err(Error::Stopping);
+        }
+        if self.disk_full.load(Ordering::Acquire) {
+            return Err(Error::DiskFull);
+        }
+        self.take_anyway(input).await
+    }
+
+    /// Takes an input that must not be refused: the outcome of what was begun.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn take_anyway(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
+        let seed = clock::seed();
+        for attempt in 0..TRIES {
+            let act = self.decide(input, seed).await?;
+            if act.batch.is_empty() && act.commands.is_empty() {
+                self.notice(&act.notices);
+                return Ok(act.answer);
+            }
+            let Act { batch, commands, notices, entries, answer } = act;
+            let timers: Vec<Key> = batch
+                .writes
+                .iter()
+                .filter(|(key, value)| value.is_some() && keys::timer_due(key).is_some())
+                .map(|(key, _)| key.clone())
+                .collect();
+            match commit_with(self.store.as_ref(), batch, commands).await? {
+                Outcome::Done(permits) => {
+                    self.count(kind(input));
+                    self.after(permits, &notices, entries, timers);
+                    return Ok(answer);
+                }
+                Outcome::Conflict(_) => {
+                    self.count("conflict");
+                    if attempt > 8 {
+                        tokio::time::sleep(Duration::from_millis(u64::from(attempt))).await;
+                    }
+                }
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Loads facts until the engine can decide.
+    async fn decide(&self, input: &Input, seed: u128) -> Result<Act, Error> {
+        let setup = self.setup.load();
+        let catalog = self.catalog.load();
+        let world = World { setup: &setup, workflows: &catalog };
+        let now = clock::now();
+        let mut facts = Facts::default();
+        self.load(&mut facts, engine::expected(input)).await?;
+        loop {
+            match engine::step(world, &facts, input, now, seed)? {
+                Decision::Act(act) => return Ok(act),
+                Decision::Need(wanted) => self.load(&mut facts, wanted).await?,
+            }
+        }
+    }
+
+    async fn load(&self, facts: &mut Facts, wanted: Vec<Key>) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let found = self.store.get_many(&wanted).await?;
+        for (key, value) in wanted.into_iter().zip(found) {
+            facts.insert(key, value);
+        }
+        Ok(())
+    }
+
+    /// What follows from a durable batch, in this order: what must be known
+    /// before anybody is told, then the timers, then the world outside.
+    fn after(
+        self: &Arc<Self>,
+        permits: Vec<Permit<Command>>,
+        notices: &[Notice],
+        entries: Vec<Entry>,
+        timers: Vec<Key>,
+    ) {
+        self.notice(notices);
+        for key in timers {
+            self.timers.add(key);
+        }
+        for entry in entries {
+            // An error only says that nobody follows.
+            let _ = self.feed.send(entry);
+        }
+        for permit in permits {
+            let host = Arc::clone(self);
+            self.in_flight.fetch_add(1, Ordering::AcqRel);
+            tokio::spawn(async move {
+                perform::perform(&host, permit).await;
+                if host.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    host.idle.notify_waiters();
+                }
+            });
+        }
+    }
+
+    fn notice(&self, notices: &[Notice]) {
+        if notices.is_empty() {
+            return;
+        }
+        let mut stopped = self.stopped.write().unwrap_or_else(PoisonError::into_inner);
+        for notice in notices {
+            match notice {
+                Notice::Stopped(phone) => stopped.insert(phone.clone()),
+                Notice::Resumed(phone) => stopped.remove(phone),
+            };
+        }
+    }
+
+    /// Whether a number was stopped since the host started: the last look before
+    /// the first byte of a text.
+    pub(super) fn was_stopped(&self, phone: &PhoneNumber) -> bool {
+        self.stopped.read().unwrap_or_else(PoisonError::into_inner).contains(phone)
+    }
+
+    pub(super) fn count(&self, name: &'static str) {
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(name).or_default() += 1;
+    }
+
+    /// Stores the outcome of something that was begun, for as long as it takes:
+    /// if the process dies before, the next start settles it.
+    pub(super) async fn conclude(self: &Arc<Self>, input: Input) {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.take_anyway(&input).await {
+                Ok(_) => return,
+                Err(problem) => {
+                    error!("could not store an outcome: {problem}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
+    /// A record by its key.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the record cannot be used.
+    pub async fn read<T: serde::de::DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+        match self.store.get(key).await? {
+            Some(Versioned { value, .. }) => Ok(Some(record::decode(&value)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A contact; a new one where the number was never seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the record cannot be used.
+    pub async fn contact(&self, phone: &PhoneNumber) -> Result<Contact, Error> {
+        let stored = self.read(&keys::contact(phone)).await?;
+        Ok(stored.unwrap_or_else(|| Contact::new(phone.clone(), clock::now())))
+    }
+
+    /// Stops taking work, waits for requests under way, at most this long, and
+    /// closes the store. What is not finished by then is settled at the next start.
+    pub async fn stop(&self, patience: Duration) {
+        self.stopping.store(true, Ordering::Release);
+        self.timers.stop();
+        let drained = async {
+            loop {
+                let idle = self.idle.notified();
+                if self.requests_in_flight() == 0 {
+                    return;
+                }
+                idle.await;
+            }
+        };
+        if tokio::time::timeout(patience, drained).await.is_err() {
+            let left = self.requests_in_flight();
+            warn!("{left} requests were still under way; their outcome is found out at the next start");
+        }
+        if let Err(problem) = self.store.close().await {
+            error!("could not close the store cleanly: {problem}");
+        }
+    }
+}
+
+fn kind(input: &Input) -> &'static str {
+    match input {
+        Input::Text(_) => "text",
+        Input::Report(_) => "report",
+        Input::Call(_) => "call",
+        Input::Send(_) => "send",
+        Input::Place(_) => "place",
+        Input::Start(_) => "start",
+        Input::Timer(_) => "timer",
+        Input::Sent(..) => "sent",
+        Input::Looked(..) => "looked",
+        Input::Placed(..) => "placed",
+        Input::LostText(_) | Input::LostCall(_) => "lost",
+        Input::Cancel(_) => "cancel",
+        Input::Release(_) | Input::Take(..) => "handoff",
+        Input::OptOut(..) => "opt_out",
+        Input::Decide(..) => "decide",
+        Input::Define(_) | Input::Undefine(_) => "workflow",
+    }
+}
