@@ -2,7 +2,17 @@
 //! words of the language and what they mean; reads no files and runs nothing.
 
 mod definition;
+mod diagnostic;
 mod duration;
 pub mod expression;
+mod known;
+mod language;
+mod parse;
+mod schema;
+mod yaml;
 
 pub use definition::*;
+pub use diagnostic::{Diagnostic, Severity};
+pub use known::{Checks, Known, ShapeChecks};
+pub use parse::{MAX_STEPS, Parsed, Workflow, hash, parse};
+pub use schema::schema;
