@@ -101,14 +101,20 @@ impl fmt::Debug for Known {
     }
 }
 
+/// What follows `there`, in the negative and the positive.
+pub(crate) type Wording = (&'static str, &'static str);
+
 impl Known {
-    /// The names of a kind, and what one of them is called.
-    pub(crate) fn names(&self, of: Names) -> (Option<&BTreeSet<String>>, &'static str) {
+    /// The names of a kind, and how to say that there is one of them.
+    pub(crate) fn names(&self, of: Names) -> (Option<&BTreeSet<String>>, Wording) {
         match of {
-            Names::Agents => (self.agents.as_ref(), "agent"),
-            Names::Hours => (self.hours.as_ref(), "opening hours"),
-            Names::People => (self.people.as_ref(), "person"),
-            Names::Templates => (self.templates.as_ref(), "template"),
+            Names::Agents => (self.agents.as_ref(), ("is no agent", "is an agent")),
+            Names::Hours => (
+                self.hours.as_ref(),
+                ("are no opening hours", "are opening hours"),
+            ),
+            Names::People => (self.people.as_ref(), ("is no person", "is a person")),
+            Names::Templates => (self.templates.as_ref(), ("is no template", "is a template")),
         }
     }
 }

@@ -15,6 +15,9 @@ pub(crate) const MAX_DEPTH: usize = 32;
 /// The most values in one file.
 pub(crate) const MAX_NODES: usize = 100_000;
 
+/// The most problems that are noted.
+const MAX_PROBLEMS: usize = 200;
+
 /// A place in the file: line and column from 1, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mark {
@@ -45,6 +48,8 @@ pub(crate) enum Kind {
     List(Vec<Node>),
     /// `a: b`, `{a: b}`, in the file's order, no key twice.
     Map(Vec<(Key, Node)>),
+    /// Something that a problem was noted about; nothing more is said of it.
+    Refused,
 }
 
 /// A key of a map.
@@ -75,6 +80,7 @@ impl Node {
             Kind::Scalar { .. } => "a text",
             Kind::List(_) => "a list",
             Kind::Map(_) => "a block of keys",
+            Kind::Refused => "something refused",
         }
     }
 }
@@ -144,6 +150,9 @@ impl<'s> Reader<'s> {
     }
 
     fn problem(&mut self, span: Span, message: impl Into<String>, help: Option<&str>) {
+        if self.problems.len() > MAX_PROBLEMS {
+            return;
+        }
         self.problems.push(Problem {
             span,
             message: message.into(),
@@ -192,11 +201,7 @@ impl<'s> Reader<'s> {
             return Err(Halt::Said);
         }
         if depth > MAX_DEPTH {
-            self.problem(
-                span,
-                format!("this is nested more than {MAX_DEPTH} levels deep"),
-                None,
-            );
+            self.problem(span, too_deep(), None);
             return Err(Halt::Said);
         }
         let (anchor, tag) = match &event {
@@ -235,9 +240,9 @@ impl<'s> Reader<'s> {
                     "YAML aliases (`*…`) are not supported",
                     Some("write the value out, or put a text that begins with `*` in quotes"),
                 );
-                Ok(nothing(span))
+                Ok(refused(span))
             }
-            _ => Ok(nothing(span)),
+            _ => Ok(refused(span)),
         }
     }
 
@@ -271,10 +276,7 @@ impl<'s> Reader<'s> {
                     end: at.end,
                 };
                 let kind = if braces {
-                    Kind::Scalar {
-                        text: String::new(),
-                        plain: true,
-                    }
+                    Kind::Refused
                 } else {
                     Kind::Map(entries)
                 };
@@ -331,6 +333,11 @@ impl<'s> Reader<'s> {
             line,
             column: column + 2,
         };
+        let span = Span { start, end };
+        let said = |p: &Problem| p.span == span && p.message == BRACES;
+        if self.problems.iter().any(said) {
+            return;
+        }
         self.problem(
             Span { start, end },
             BRACES,
@@ -373,10 +380,22 @@ impl<'s> Reader<'s> {
                 );
             }
         }
-        if self.problems.len() > before {
+        let told = self
+            .problems
+            .iter()
+            .any(|problem| problem.message == BRACES);
+        if told || self.problems.len() > before {
             return;
         }
         let info = error.info();
+        let span = Span {
+            start: mark,
+            end: mark,
+        };
+        if info.contains("recursion limit") {
+            self.problem(span, too_deep(), None);
+            return;
+        }
         let help = if info.contains("mapping values") {
             Some(
                 "a text with `: ` in it must stand in quotes; if this is a key, check its indentation",
@@ -399,6 +418,10 @@ impl<'s> Reader<'s> {
     }
 }
 
+fn too_deep() -> String {
+    format!("this is nested more than {MAX_DEPTH} levels deep")
+}
+
 const BRACES: &str = "YAML reads a leading `{{` as a block of keys";
 
 /// The column of a `{{` or `{%` that begins a value without quotes.
@@ -419,12 +442,9 @@ fn unquoted_braces(line: &str) -> Option<usize> {
     Some(line.chars().count() - value.chars().count() + 1)
 }
 
-fn nothing(span: Span) -> Node {
+fn refused(span: Span) -> Node {
     Node {
-        kind: Kind::Scalar {
-            text: String::new(),
-            plain: true,
-        },
+        kind: Kind::Refused,
         span,
     }
 }

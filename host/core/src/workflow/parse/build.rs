@@ -16,6 +16,15 @@ impl Reader<'_> {
     /// The `on` of a file: a word, a block of events, or a list of either.
     pub(crate) fn triggers(&mut self, node: &Node) -> Vec<Trigger> {
         match &node.kind {
+            Yaml::Refused => Vec::new(),
+            Yaml::Scalar { .. } if node.is_null() => {
+                self.error_help(
+                    node.span,
+                    "`on` names no event",
+                    "for example: on: call.missed",
+                );
+                Vec::new()
+            }
             Yaml::Scalar { text, .. } => self.trigger(node.span, text, None).into_iter().collect(),
             Yaml::List(items) => items.iter().flat_map(|item| self.triggers(item)).collect(),
             Yaml::Map(entries) => entries
@@ -185,12 +194,7 @@ impl Reader<'_> {
             (_, Some(_)) => {
                 let short = form.short.as_ref()?;
                 // A short form is known by its action, not by its hidden key.
-                let name = if matches!(short.kind, Kind::Choice(_)) {
-                    short.name
-                } else {
-                    word
-                };
-                let datum = self.value(&short.kind, node, name)?;
+                let datum = self.value(&short.kind, node, word)?;
                 Record(vec![(short.name, node.span, datum)])
             }
             _ => return None,

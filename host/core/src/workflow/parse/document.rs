@@ -28,6 +28,9 @@ pub(crate) struct Draft {
 /// The definition and the line of each step; none when something is missing
 /// that nothing can stand in for. Messages are with the reader.
 pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, Vec<usize>)> {
+    if matches!(tree.kind, Yaml::Refused) {
+        return None;
+    }
     let Yaml::Map(entries) = &tree.kind else {
         reader.error_help(
             tree.span,
@@ -97,6 +100,9 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, 
 }
 
 fn steps(reader: &mut Reader<'_>, node: &Node) -> Vec<Draft> {
+    if matches!(node.kind, Yaml::Refused) {
+        return Vec::new();
+    }
     let Yaml::List(items) = &node.kind else {
         reader.error_help(
             node.span,

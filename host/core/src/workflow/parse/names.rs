@@ -45,6 +45,9 @@ pub(crate) fn check(reader: &mut Reader<'_>, drafts: &[Draft], vars: &BTreeMap<S
         }
     }
     for site in std::mem::take(&mut reader.sites) {
+        if reader.is_full() {
+            return;
+        }
         for name in &site.names {
             path(reader, &context, &site, name);
         }
@@ -212,7 +215,6 @@ fn step_field(
 
 fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {
     let name = called.name.as_str();
-    let span = reader.locate(site.span, name);
     let known = match called.kind {
         UseKind::Filter => ("filter", FILTERS, LATER_FILTERS),
         UseKind::Test => ("test", TESTS, &[] as &[&str]),
@@ -221,6 +223,7 @@ fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {
         UseKind::Method => {
             let help = format!("values are changed with filters: value | {name}");
             let help = FILTERS.contains(&name).then_some(help);
+            let span = reader.locate(site.span, name);
             reader.report(
                 Severity::Error,
                 span,
@@ -232,10 +235,12 @@ fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {
     };
     let (what, words, later) = known;
     if later.contains(&name) {
+        let span = reader.locate(site.span, name);
         reader.not_yet(span, name);
     } else if words.contains(&name) {
         arguments(reader, site, called);
     } else {
+        let span = reader.locate(site.span, name);
         reader.unknown(span, what, name, words.iter().copied());
     }
 }
@@ -247,18 +252,18 @@ fn arguments(reader: &mut Reader<'_>, site: &Site, called: &Use) {
     };
     match called.name.as_str() {
         "in_hours" | "next_open" | "business_hours" => {
-            let span = reader.locate(site.span, argument);
+            let span = reader.locate_quoted(site.span, argument);
             reader.name(span, Names::Hours, argument);
         }
         "plus" | "minus" | "ago" | "due_in" => {
             if let Err(message) = duration::seconds(argument) {
-                let span = reader.locate(site.span, argument);
+                let span = reader.locate_quoted(site.span, argument);
                 reader.error(span, message);
             }
         }
         "local" => {
             if let Err(message) = reader.known.checks.zone(argument) {
-                let span = reader.locate(site.span, argument);
+                let span = reader.locate_quoted(site.span, argument);
                 reader.error(span, format!("this zone cannot be read: {message}"));
             }
         }

@@ -93,6 +93,13 @@ impl<'s> Reader<'s> {
             Severity::Error => &self.errors,
             Severity::Warning => &self.warnings,
         };
+        let message = message.into();
+        let said = |d: &Diagnostic| {
+            (d.line, d.column) == (span.start.line, span.start.column) && d.message == message
+        };
+        if list.iter().any(said) {
+            return;
+        }
         if list.len() >= MAX_MESSAGES {
             self.dropped += 1;
             return;
@@ -110,7 +117,7 @@ impl<'s> Reader<'s> {
             line: span.start.line,
             column: span.start.column,
             length: length.max(1),
-            message: message.into(),
+            message,
             help,
             source_line: source_line.chars().take(4_096).collect(),
         };
@@ -118,6 +125,12 @@ impl<'s> Reader<'s> {
             Severity::Error => self.errors.push(diagnostic),
             Severity::Warning => self.warnings.push(diagnostic),
         }
+    }
+
+    /// Whether more errors would only be counted; what is costly to word can
+    /// then be left out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.len() >= MAX_MESSAGES
     }
 
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
@@ -141,6 +154,10 @@ impl<'s> Reader<'s> {
         word: &str,
         among: impl Iterator<Item = &'w str> + Clone,
     ) {
+        if self.is_full() {
+            self.dropped += 1;
+            return;
+        }
         let help = match nearest(word, among.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there is: {}", among.collect::<Vec<_>>().join(", ")),
@@ -159,7 +176,7 @@ impl<'s> Reader<'s> {
     pub(crate) fn name(&mut self, span: Span, of: Names, name: &str) {
         // The known names borrow from the file's surroundings, not from self.
         let known = self.known;
-        let (names, what) = known.names(of);
+        let (names, (no, some)) = known.names(of);
         match names {
             Some(names) if names.contains(name) => {}
             Some(names) => {
@@ -171,14 +188,13 @@ impl<'s> Reader<'s> {
                         format!("the configuration names: {}", names.join(", "))
                     }
                 };
-                self.error_help(span, format!("there is no {what} `{}`", short(name)), help);
+                self.error_help(span, format!("there {no} `{}`", short(name)), help);
             }
             None => self.report(
                 Severity::Warning,
                 span,
                 format!(
-                    "cannot tell whether there is {} `{}`: no configuration is loaded",
-                    with_article(what),
+                    "cannot tell whether there {some} `{}`: no configuration is loaded",
                     short(name)
                 ),
                 None,
@@ -221,6 +237,17 @@ impl<'s> Reader<'s> {
         span
     }
 
+    /// The place of a text that stands in quotes inside a value.
+    pub(crate) fn locate_quoted(&self, span: Span, text: &str) -> Span {
+        for quote in ['"', '\''] {
+            let found = self.locate(span, &format!("{quote}{text}{quote}"));
+            if found != span {
+                return found;
+            }
+        }
+        self.locate(span, text)
+    }
+
     /// Reads a block by its keys; none unless it is a block. Unknown and
     /// missing keys are reported.
     pub(crate) fn block(
@@ -232,6 +259,9 @@ impl<'s> Reader<'s> {
         let Yaml::Map(entries) = &node.kind else {
             if node.is_null() && keys.iter().all(|key| !key.required) {
                 return Some(Record(Vec::new()));
+            }
+            if matches!(node.kind, Yaml::Refused) {
+                return None;
             }
             let names: Vec<_> = keys
                 .iter()
@@ -246,9 +276,15 @@ impl<'s> Reader<'s> {
             return None;
         };
         let mut record = Vec::new();
+        let mut meant = Vec::new();
         for (name, value) in entries {
             let Some(key) = keys.iter().find(|key| key.name == name.text) else {
+                if self.is_full() {
+                    self.dropped += 1;
+                    continue;
+                }
                 let names = keys.iter().filter(|k| !k.is_later()).map(|k| k.name);
+                meant.extend(nearest(&name.text, names.clone()));
                 self.unknown(name.span, "key", &name.text, names);
                 continue;
             };
@@ -261,7 +297,9 @@ impl<'s> Reader<'s> {
             }
         }
         for key in keys.iter().filter(|key| key.required) {
-            if !record.iter().any(|(name, ..)| *name == key.name) {
+            // A misspelt key was told about already.
+            let written = record.iter().any(|(name, ..)| *name == key.name);
+            if !written && !meant.contains(&key.name) {
                 let start = node.span.start;
                 let end = yaml::Mark {
                     column: start.column + 1,
@@ -296,14 +334,6 @@ impl Record {
             .iter()
             .find(|(key, ..)| *key == name)
             .map(|(_, span, _)| *span)
-    }
-}
-
-fn with_article(what: &str) -> String {
-    match what {
-        "opening hours" => what.to_owned(),
-        what if what.starts_with('a') => format!("an {what}"),
-        what => format!("a {what}"),
     }
 }
 

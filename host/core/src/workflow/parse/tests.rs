@@ -1,10 +1,19 @@
 //! Files as people write them, and what they are told about them.
 
+/// A snapshot without the source of its expression, which would repeat it.
+macro_rules! snapshot {
+    ($text:expr) => {
+        insta::with_settings!({ omit_expression => true }, {
+            insta::assert_snapshot!($text);
+        })
+    };
+}
+
 mod bad;
 mod good;
 mod hostile;
 
-use super::super::{Checks, Known, ShapeChecks};
+use super::super::{Known, ShapeChecks};
 use super::*;
 
 /// The configuration of the examples.

@@ -88,6 +88,9 @@ impl Record {
 impl Reader<'_> {
     /// Reads a value of a kind; none after a message.
     pub(crate) fn value(&mut self, kind: &'static Kind, node: &Node, key: &str) -> Option<Datum> {
+        if matches!(node.kind, Yaml::Refused) {
+            return None;
+        }
         match kind {
             Kind::List(kind) => return self.list(kind, node, key),
             Kind::Map(kind) => return self.map(kind, node, key),
@@ -204,9 +207,10 @@ impl Reader<'_> {
                     "use letters, digits and `_`, and begin with a letter",
                 );
             }
-            read.push((name.text.clone(), self.value(kind, value, &name.text)?));
+            read.push((name.text.clone(), self.value(kind, value, &name.text)));
         }
-        Some(Datum::Map(read))
+        let read = read.into_iter().map(|(name, value)| Some((name, value?)));
+        read.collect::<Option<_>>().map(Datum::Map)
     }
 
     /// One of the three forms.
@@ -337,8 +341,8 @@ impl Reader<'_> {
 
     fn choice(&mut self, span: Span, text: &str, words: &'static [&'static str], key: &str) {
         let event = super::super::language::trigger(text).is_some();
-        if event && matches!(key, "cancel_on" | "event") {
-            let help = (key == "event").then(|| format!("write wait_for: {{ {text}: {{}} }}"));
+        if event && matches!(key, "cancel_on" | "wait_for") {
+            let help = (key == "wait_for").then(|| format!("write wait_for: {{ {text}: {{}} }}"));
             let message = if help.is_some() {
                 "the short form knows only `reply`".to_owned()
             } else {
@@ -396,6 +400,7 @@ impl Reader<'_> {
                     .collect();
                 read.into_iter().collect::<Option<_>>().map(Json::Array)
             }
+            Yaml::Refused => None,
             Yaml::Map(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {

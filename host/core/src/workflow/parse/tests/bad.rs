@@ -31,7 +31,7 @@ fn told_of_steps(sources: &[&str]) -> String {
 
 #[test]
 fn yaml() {
-    insta::assert_snapshot!(told(&[
+    snapshot!(told(&[
         "",
         "# nothing\n",
         "just a text\n",
@@ -51,7 +51,7 @@ fn yaml() {
 
 #[test]
 fn header() {
-    insta::assert_snapshot!(told(&[
+    snapshot!(told(&[
         "description: b\n",
         "name:\non:\nsteps:\n",
         "name: '!!'\non: {}\nsteps: []\n",
@@ -71,7 +71,7 @@ fn header() {
 
 #[test]
 fn steps_and_actions() {
-    insta::assert_snapshot!(told_of_steps(&[
+    snapshot!(told_of_steps(&[
         "  - hello\n  - [a]\n  -\n",
         "  - id: x\n",
         "  - sned: hi\n  - send: hi\n    wait: 1m\n",
@@ -87,7 +87,7 @@ fn steps_and_actions() {
 
 #[test]
 fn expressions() {
-    insta::assert_snapshot!(told_of_steps(&[
+    snapshot!(told_of_steps(&[
         "  - if: '{{ answer.timed_out }}'\n    stop: x\n",
         "  - if: answer.timed_out and\n    stop: x\n  - send: Hi {{ lead.first_name\n  - send: Hi {% if a %}\n",
         "  - id: answer\n    wait_for: reply\n  - if: anser.timed_out\n    stop: x\n  - if: answer.timedout or answer.status\n    stop: x\n",
