@@ -2,18 +2,17 @@
 //! words of the language and what they mean; reads no files and runs nothing.
 
 mod definition;
+mod diagnostic;
 mod duration;
 pub mod expression;
+mod known;
+mod language;
+mod parse;
+mod schema;
+mod yaml;
 
 pub use definition::*;
-
-/// A checked workflow file.
-#[derive(Clone, Debug)]
-pub struct Workflow {
-    /// Its meaning.
-    pub definition: Definition,
-    /// The hash of its meaning, as hexadecimal digits.
-    pub hash: String,
-    /// The file's text.
-    pub source: String,
-}
+pub use diagnostic::{Diagnostic, Severity};
+pub use known::{Checks, Known, ShapeChecks};
+pub use parse::{MAX_STEPS, Parsed, Workflow, hash, parse};
+pub use schema::schema;

@@ -7,6 +7,8 @@
 pub(crate) struct Use {
     pub(crate) kind: UseKind,
     pub(crate) name: String,
+    /// The first argument, where it is a plain text: `"business"`.
+    pub(crate) argument: Option<String>,
 }
 
 /// How it is called.
@@ -54,6 +56,7 @@ pub(crate) fn uses_of_template(source: &str) -> Vec<Use> {
                     uses.push(Use {
                         kind: UseKind::Block,
                         name: name.to_owned(),
+                        argument: None,
                     });
                     cursor.expression(&["%}"], &mut uses);
                 }
@@ -137,6 +140,14 @@ impl<'s> Cursor<'s> {
         }
     }
 
+    /// A text without escapes that is the first argument of what follows.
+    fn argument(&self) -> Option<String> {
+        let inside = self.rest.trim_start().strip_prefix('(')?.trim_start();
+        let quote = inside.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (text, _) = inside.get(1..)?.split_once(quote)?;
+        (!text.contains('\\')).then(|| text.to_owned())
+    }
+
     fn name(&mut self, before: Before, uses: &mut Vec<Use>) -> Before {
         let name = self.word();
         let called = self.rest.trim_start().starts_with('(');
@@ -152,6 +163,7 @@ impl<'s> Cursor<'s> {
             uses.push(Use {
                 kind,
                 name: name.to_owned(),
+                argument: self.argument(),
             });
         }
         Before::Other

@@ -99,16 +99,13 @@ fn missing_is_false_but_is_not_printed() {
     assert_eq!(truthy("lead.email"), Ok(false));
     assert_eq!(truthy("caller.name"), Ok(false));
     assert_eq!(truthy("call.a and call.a.b"), Ok(false));
-    refuse(
-        "lead.email.domain",
-        "undefined value, lead.email is undefined",
-    );
+    refuse("lead.email.domain", "`lead.email` is undefined");
     let printed = Template::new("Hi {{ lead.email }}")
         .unwrap()
         .render(&scope());
     assert_eq!(
         printed.unwrap_err().to_string(),
-        "undefined value, lead.email is undefined"
+        "`lead.email` is undefined"
     );
     render("Hi {{ lead.email | default('there') }}", "Hi there");
 }

@@ -1,0 +1,91 @@
+//! From the text of a file to a checked workflow, or to everything that is
+//! wrong with it. Owns the order of the checks; the words are in the tables of
+//! the language, the reading of single values in `reader`.
+
+mod build;
+mod document;
+mod names;
+mod reader;
+mod values;
+
+use serde_json::Value as Json;
+
+use super::definition::Definition;
+use super::diagnostic::{Diagnostic, Severity};
+use super::known::Known;
+use super::yaml;
+
+/// The most steps of one workflow.
+pub const MAX_STEPS: usize = 1_000;
+
+/// A checked workflow file.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    /// What it means.
+    pub definition: Definition,
+    /// The version: BLAKE3 of the meaning in hex, 64 characters. Comments,
+    /// spacing and the order of keys change nothing.
+    pub hash: String,
+    /// The file as it was read.
+    pub source: String,
+    /// The line of each step, from 1, in the order of the steps.
+    pub positions: Vec<usize>,
+}
+
+/// What came of a file.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The workflow, or every error of the file in the order of its lines.
+    pub result: Result<Workflow, Vec<Diagnostic>>,
+    /// What does not keep the workflow from running.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a workflow file. Never fails otherwise than by its answer, whatever
+/// the source holds, in time that is linear in its size.
+pub fn parse(source: &str, file_name: &str, known: &Known) -> Parsed {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let (tree, problems) = yaml::read(source);
+    let mut reader = reader::Reader::new(source, file_name, known);
+    for problem in problems {
+        reader.report(Severity::Error, problem.span, problem.message, problem.help);
+    }
+    let read = tree
+        .as_ref()
+        .and_then(|tree| document::read(&mut reader, tree));
+    let (errors, warnings) = reader.finish();
+    let result = match read {
+        Some((definition, positions)) if errors.is_empty() => Ok(Workflow {
+            hash: hash(&definition),
+            definition,
+            source: source.to_owned(),
+            positions,
+        }),
+        _ => Err(errors),
+    };
+    Parsed { result, warnings }
+}
+
+/// The version of a meaning: BLAKE3 over its JSON with every key in order.
+pub fn hash(definition: &Definition) -> String {
+    // A definition is made of texts, numbers and lists; its JSON cannot fail.
+    let json = serde_json::to_value(definition).unwrap_or_default();
+    blake3::hash(sorted(json).to_string().as_bytes())
+        .to_hex()
+        .to_string()
+}
+
+fn sorted(json: Json) -> Json {
+    match json {
+        Json::Array(items) => Json::Array(items.into_iter().map(sorted).collect()),
+        Json::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Json::Object(entries.into_iter().collect())
+        }
+        json => json,
+    }
+}
+
+#[cfg(test)]
+mod tests;

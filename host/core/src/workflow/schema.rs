@@ -1,0 +1,148 @@
+//! The JSON Schema of a workflow file, for editors. Made from the same tables as
+//! the reader, so the two cannot disagree.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::language::{ACTIONS, FILE, Form, Key, Kind, Long, STEP, TRIGGERS};
+
+/// The schema (draft 2020-12) of a workflow file of this version.
+pub fn schema() -> Json {
+    let mut schema = block(FILE);
+    if let Some(map) = schema.as_object_mut() {
+        map.insert(
+            "$schema".to_owned(),
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        );
+        map.insert("title".to_owned(), json!("ringback workflow"));
+        map.insert("$defs".to_owned(), json!({ "step": step() }));
+    }
+    schema
+}
+
+fn block(keys: &[Key]) -> Json {
+    let available = || keys.iter().filter(|key| !key.is_later());
+    let properties: Map<_, _> = available()
+        .map(|key| (key.name.to_owned(), described(key)))
+        .collect();
+    let required: Vec<_> = available()
+        .filter(|key| key.required)
+        .map(|key| key.name)
+        .collect();
+    let mut schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    if let (Some(map), false) = (schema.as_object_mut(), required.is_empty()) {
+        map.insert("required".to_owned(), json!(required));
+    }
+    schema
+}
+
+fn described(key: &Key) -> Json {
+    let mut schema = kind(&key.kind);
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("description".to_owned(), json!(key.about));
+    }
+    schema
+}
+
+fn kind(kind: &Kind) -> Json {
+    match kind {
+        Kind::Text | Kind::Template | Kind::Pattern | Kind::Name(_) | Kind::Cron | Kind::Zone => {
+            json!({ "type": "string" })
+        }
+        Kind::Value | Kind::Constants | Kind::Later => json!({}),
+        Kind::PhoneValue => json!({ "type": "string" }),
+        Kind::Condition => json!({ "type": ["string", "boolean"] }),
+        Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+ ?[smhdw]$" }),
+        Kind::Count => json!({ "type": "integer", "minimum": 0 }),
+        Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Phone => json!({ "type": "string", "pattern": "^\\+" }),
+        Kind::TimeOfDay => json!({ "type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$" }),
+        Kind::DayWindow => {
+            json!({ "type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}$" })
+        }
+        Kind::InputType => {
+            json!({ "type": "string", "pattern": "^(string|number|boolean|phone|any)\\??$" })
+        }
+        Kind::List(item) => {
+            let item = self::kind(item);
+            json!({ "anyOf": [item, { "type": "array", "items": item }] })
+        }
+        Kind::Map(item) => json!({ "type": "object", "additionalProperties": self::kind(item) }),
+        Kind::Block(keys) => block(keys),
+        Kind::Triggers => triggers(),
+        Kind::Events => events(),
+        Kind::Steps => {
+            json!({ "type": "array", "minItems": 1, "maxItems": super::MAX_STEPS, "items": { "$ref": "#/$defs/step" } })
+        }
+    }
+}
+
+fn triggers() -> Json {
+    let available = || {
+        TRIGGERS
+            .iter()
+            .filter_map(|trigger| Some((trigger, trigger.keys?)))
+    };
+    let words: Vec<_> = available()
+        .filter(|(_, keys)| keys.iter().all(|key| !key.required))
+        .map(|(trigger, _)| trigger.word)
+        .collect();
+    let properties: Map<_, _> = available()
+        .map(|(trigger, keys)| {
+            let mut schema = block(keys);
+            if let Some(map) = schema.as_object_mut() {
+                map.insert("type".to_owned(), json!(["object", "null"]));
+                map.insert("description".to_owned(), json!(trigger.about));
+            }
+            (trigger.word.to_owned(), schema)
+        })
+        .collect();
+    let one = json!({ "enum": words });
+    let several = json!({ "type": "object", "minProperties": 1, "additionalProperties": false, "properties": properties });
+    json!({ "anyOf": [one, several, { "type": "array", "items": { "anyOf": [one, several] } }] })
+}
+
+fn events() -> Json {
+    let mut properties: Map<_, _> = TRIGGERS
+        .iter()
+        .filter_map(|trigger| Some((trigger.word.to_owned(), block(trigger.awaited?))))
+        .collect();
+    properties.insert("timeout".to_owned(), kind(&Kind::Duration));
+    json!({ "type": "object", "additionalProperties": false, "properties": properties })
+}
+
+fn step() -> Json {
+    let mut schema = block(STEP);
+    let available = || {
+        ACTIONS
+            .iter()
+            .filter_map(|action| Some((action, action.form.as_ref()?)))
+    };
+    let one: Vec<_> = available()
+        .map(|(action, _)| json!({ "required": [action.word] }))
+        .collect();
+    if let Some(map) = schema.as_object_mut() {
+        if let Some(properties) = map.get_mut("properties").and_then(Json::as_object_mut) {
+            for (action, form) in available() {
+                properties.insert(action.word.to_owned(), self::form(form, action.about));
+            }
+        }
+        map.insert("oneOf".to_owned(), json!(one));
+    }
+    schema
+}
+
+fn form(form: &Form, about: &str) -> Json {
+    let long = match &form.keys {
+        Long::Block(keys) => block(keys),
+        Long::Other(kind) => self::kind(kind),
+    };
+    let forms = match &form.short {
+        Some(short) => vec![kind(&short.kind), long],
+        None => vec![long],
+    };
+    json!({ "anyOf": forms, "description": about })
+}
