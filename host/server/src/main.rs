@@ -1,2 +1,5 @@
-//! ringback.
+//! ringback: a self-hosted runtime that follows up.
+#![allow(dead_code)]
+mod api;
+mod runtime;
 fn main() {}

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 pub use input::*;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
-    Setup, Voice,
+    Reading, Setup, Voice,
 };
 pub use tx::Facts;
 

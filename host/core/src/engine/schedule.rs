@@ -53,10 +53,6 @@ pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>
             definition: workflow.hash.clone(),
             version,
             active: true,
-            file: before
-                .as_ref()
-                .map(|head| head.file.clone())
-                .unwrap_or_default(),
             since: tx.now,
         };
         tx.put(key, &head)?;

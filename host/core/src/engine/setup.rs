@@ -7,9 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::PhoneNumber;
-use crate::schedule::Hours;
+use crate::schedule::{Cron, Hours};
 use crate::sms;
-use crate::workflow::Workflow;
+use crate::workflow::{Checks, Known, Workflow};
 use crate::workflow::expression::{Services, Template};
 
 /// The part of `ringback.toml` that decisions depend on.
@@ -173,6 +173,17 @@ impl Default for Limits {
 }
 
 impl Setup {
+    /// What workflow files may name, and how their numbers and cron lines are read.
+    pub fn known(&self) -> Known {
+        Known {
+            agents: Some(self.agents.keys().cloned().collect()),
+            hours: Some(self.hours.0.keys().cloned().collect()),
+            people: Some(self.people.keys().cloned().collect()),
+            templates: Some(self.templates.keys().cloned().collect()),
+            checks: Arc::new(Reading),
+        }
+    }
+
     /// The agent that owns a number.
     pub fn owner(&self, number: &PhoneNumber) -> Option<&Agent> {
         self.agents
@@ -187,6 +198,20 @@ impl Setup {
             None if self.agents.len() == 1 => self.agents.values().next(),
             None => None,
         }
+    }
+}
+
+/// How numbers and cron lines of workflow files are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading;
+
+impl Checks for Reading {
+    fn phone(&self, text: &str) -> Result<String, String> {
+        sms::phone::e164(text, None).map_err(|error| error.to_string())
+    }
+
+    fn cron(&self, text: &str) -> Result<(), String> {
+        Cron::parse(text).map(drop).map_err(|error| error.to_string())
     }
 }
 

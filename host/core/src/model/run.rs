@@ -152,8 +152,6 @@ pub struct Head {
     pub version: u32,
     /// Whether its file is there; without it no new run starts.
     pub active: bool,
-    /// The file it came from, relative to the workflows folder.
-    pub file: String,
     /// When this version was taken into service.
     pub since: Timestamp,
 }

@@ -51,7 +51,8 @@ pub struct Connectors {
 }
 
 impl Connectors {
-    pub(super) fn new(by_name: BTreeMap<String, Connector>, requests: Requests) -> Self {
+    /// All accounts, and the client their requests go through.
+    pub fn new(by_name: BTreeMap<String, Connector>, requests: Requests) -> Self {
         Self { by_name, requests }
     }
 

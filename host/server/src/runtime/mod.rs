@@ -7,6 +7,7 @@ mod connectors;
 mod files;
 mod hosts;
 mod perform;
+pub mod plugins;
 mod shell;
 mod start;
 mod timers;
@@ -15,4 +16,7 @@ mod wire;
 pub use connectors::{Connector, Connectors};
 pub use files::{FileState, Files};
 pub use shell::{Error, Host, Parts};
-pub use start::{Builtin, Options, start};
+pub use start::start;
+pub use wire::Requests;
+
+use start::after;

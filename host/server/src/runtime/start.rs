@@ -1,0 +1,73 @@
+//! Starting a host: what the last process left open is settled before anything
+//! new is taken.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringback_core::engine::Input;
+use ringback_core::model::{CallId, Key, MessageId, keys};
+use ringback_store::Direction;
+use tracing::{info, warn};
+
+use super::shell::Parts;
+use super::{Error, Host, files, timers};
+
+/// How often the disk's free space is looked at.
+const DISK_LOOK: Duration = Duration::from_secs(5);
+
+/// The key just after this one.
+pub(super) fn after(key: &Key) -> Key {
+    Key::new([key.as_bytes(), &[0]].concat())
+}
+
+/// Starts a host over an open store: definitions, workflow files, attempts that
+/// were under way, timers. When it returns, the host takes work.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error> {
+    let host = Host::new(parts);
+    files::load_definitions(&host).await?;
+    files::scan(&host, &workflows).await?;
+    files::retire_missing(&host).await?;
+    let lost = recover(&host).await?;
+    if lost > 0 {
+        warn!("{lost} requests were under way when the host last stopped; finding out what became of them");
+    }
+    let due = timers::load(&host).await?;
+    info!("{due} timers are due within the hour");
+    host.set_ready();
+    tokio::spawn(timers::run(Arc::clone(&host)));
+    tokio::spawn(files::watch(Arc::clone(&host), workflows));
+    tokio::spawn(watch_disk(Arc::clone(&host)));
+    Ok(host)
+}
+
+/// Every attempt without an outcome becomes an unknown one.
+async fn recover(host: &Arc<Host>) -> Result<usize, Error> {
+    let (from, to) = keys::table(b'i');
+    let open = host.store.scan(&from, &to, usize::MAX, Direction::Forward).await?;
+    for (key, _) in &open {
+        let id = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default()).into_owned();
+        let input = match (MessageId::parse(&id), CallId::parse(&id)) {
+            (Some(message), _) => Input::LostText(message),
+            (None, Some(call)) => Input::LostCall(call),
+            (None, None) => {
+                warn!("an attempt without an outcome has the unreadable name {id:?}");
+                continue;
+            }
+        };
+        host.take_anyway(&input).await?;
+    }
+    Ok(open.len())
+}
+
+/// Stops starting texts while the disk is nearly full.
+async fn watch_disk(host: Arc<Host>) {
+    while !host.is_stopping() {
+        let health = host.store.health().await;
+        host.set_disk_full(health.nearly_full || health.poisoned.is_some());
+        tokio::time::sleep(DISK_LOOK).await;
+    }
+}
