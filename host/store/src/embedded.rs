@@ -166,7 +166,13 @@ fn stop(
     };
     // sled writes when it is dropped, so what it left is synced after that, and
     // the directory let go last.
-    drop((db, file));
+    drop(file);
+    if shared.poisoned().is_some() {
+        // A sled that failed may never return from being dropped.
+        std::mem::forget(db);
+        return saved;
+    }
+    drop(db);
     if let (Some(keeper), Ok(())) = (&finish, &saved) {
         claim::end_run(&shared.dir, &shared.dir.join(start::STATE), &keeper.disk)?;
     }
