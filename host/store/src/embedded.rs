@@ -22,6 +22,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod powercut_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
@@ -38,7 +40,7 @@ pub use self::options::Options;
 
 use self::committer::{Committer, Job};
 use self::keeper::{Asker, Keeper, Task};
-use self::shared::{Shared, lock};
+use self::shared::{Shared, View, lock};
 #[cfg(test)]
 pub(crate) use self::tests::test_options;
 use crate::store::fits;
@@ -155,13 +157,27 @@ fn stop(
     // are caught and have poisoned the store already.
     let _ = committer.join();
     shared.stopping.store(true, Ordering::SeqCst);
-    let outcome = match keeper.join() {
-        Ok(keeper) if checkpoint && shared.poisoned().is_none() => keeper.checkpoint(),
-        _ => Ok(()),
+    let keeper = keeper.join();
+    let sound = checkpoint && shared.poisoned().is_none();
+    let finish = keeper.ok().filter(|_| sound);
+    let saved = finish.as_ref().map_or(Ok(()), Keeper::checkpoint);
+    let Some(View { db, file, claim }) = shared.view_mut().take() else {
+        return saved;
     };
-    let view = shared.view_mut().take();
-    drop(view);
-    outcome
+    // sled writes when it is dropped, so what it left is synced after that, and
+    // the directory let go last.
+    drop(file);
+    if shared.poisoned().is_some() {
+        // A sled that failed may never return from being dropped.
+        std::mem::forget(db);
+        return saved;
+    }
+    drop(db);
+    if let (Some(keeper), Ok(())) = (&finish, &saved) {
+        claim::end_run(&shared.dir, &shared.dir.join(start::STATE), &keeper.disk)?;
+    }
+    drop(claim);
+    saved
 }
 
 fn spawn<T: Send + 'static>(

@@ -76,13 +76,25 @@ pub(super) fn scan(
     }
 }
 
-/// A page of all pairs, from a key on. The caller keeps writers out meanwhile.
+/// A page of all pairs, from a key on, of not much more than `bytes` in all. The
+/// caller keeps writers out meanwhile.
 pub(super) fn scan_all(
     tree: &Tree,
     from: &Key,
     limit: usize,
+    bytes: usize,
 ) -> Result<Vec<(Key, Versioned)>, Error> {
-    page(tree, tree.range(cell_key(from)..vec![CELL + 1]), limit)
+    let mut found = Vec::new();
+    let mut taken = 0;
+    for pair in tree.range(cell_key(from)..vec![CELL + 1]).take(limit) {
+        let (key, value) = own(tree, pair)?;
+        taken += value.value.len();
+        found.push((key, value));
+        if taken >= bytes {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn page(
@@ -90,13 +102,14 @@ fn page(
     pairs: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
     limit: usize,
 ) -> Result<Vec<(Key, Versioned)>, Error> {
-    let own = |pair: sled::Result<(IVec, IVec)>| {
-        let (key, cell) = pair.map_err(state)?;
-        let key = Key::new(key.get(1..).unwrap_or_default());
-        let value = value(tree, &key, &cell)?;
-        Ok((key, value))
-    };
-    pairs.take(limit).map(own).collect()
+    pairs.take(limit).map(|pair| own(tree, pair)).collect()
+}
+
+fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned), Error> {
+    let (key, cell) = pair.map_err(state)?;
+    let key = Key::new(key.get(1..).unwrap_or_default());
+    let value = value(tree, &key, &cell)?;
+    Ok((key, value))
 }
 
 /// Some commits on their way into sled. The last write of a key counts: that is

@@ -1,5 +1,5 @@
-//! Who may work on a directory, and in which format it is: one process at a
-//! time, and none that is older than its format.
+//! Who may work on a directory, in which format it is, and whether the last one
+//! to work on it left sled's files in a state that can be believed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -79,4 +79,51 @@ pub(super) fn check_format(dir: &Path, is_new: bool, disk: &Disk) -> Result<(), 
         });
     }
     Ok(())
+}
+
+const RUNNING: &str = "running";
+
+/// The machine's present boot; `None` where there is no such id.
+pub(super) fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// Notes that sled's files are now being written, and asks for a rebuild if the
+/// last run ended with its machine.
+///
+/// sled syncs nothing that one could rely on. After a kill its files are as it
+/// left them, in the page cache; after a power cut they are any mix of old and
+/// new pages, which sled may open, and then panic or hang over. So a state is
+/// believed after a clean close and within one boot, and rebuilt otherwise.
+pub(super) fn begin_run(
+    dir: &Path,
+    boot: Option<&str>,
+    rebuild: &Path,
+    disk: &Disk,
+) -> Result<(), Error> {
+    let path = dir.join(RUNNING);
+    match fs::read_to_string(&path) {
+        Ok(last) if boot == Some(last.trim()) => return Ok(()),
+        // Asked for first: a stop between the two must not forget it.
+        Ok(_) => disk.replace(rebuild, b"the machine stopped while it was written to")?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    }
+    disk.replace(&path, boot.unwrap_or("unknown").as_bytes())
+}
+
+/// Notes that sled's files are whole: closed and synced, each of them.
+pub(super) fn end_run(dir: &Path, state: &Path, disk: &Disk) -> Result<(), Error> {
+    for entry in fs::read_dir(state).map_err(Error::io("list", state))? {
+        let path = entry.map_err(Error::io("list", state))?.path();
+        if path.is_file() {
+            let file = File::open(&path).map_err(Error::io("open", &path))?;
+            disk.sync(&file, &path)?;
+        }
+    }
+    disk.sync_dir(state)?;
+    let path = dir.join(RUNNING);
+    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    disk.sync_dir(dir)
 }

@@ -48,7 +48,8 @@ impl Committer {
         };
         if catch_unwind(AssertUnwindSafe(serve)).is_err() {
             // Whoever waits sees the answer's channel closed: outcome unknown.
-            shared.poison(&"the committer stopped at an internal error");
+            let why = "the committer stopped at an internal error";
+            shared.notice(&Error::Rotten(why.into()));
         }
     }
 

@@ -197,3 +197,50 @@ async fn a_damaged_snapshot_is_only_missed_when_it_is_needed() {
     flip(&path, 300);
     Sled::open(test_options(dir.path())).unwrap();
 }
+
+/// What is found out while running poisons, and the next start mends it.
+#[tokio::test]
+async fn a_state_found_damaged_is_rebuilt_by_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    done(
+        &store,
+        batch([("a", Some(&b"1"[..])), ("b", Some(&b"1"[..]))]),
+    )
+    .await;
+    let ruin = |tree: &sled::Tree| tree.insert(b"\x01a", b"?").map(|_| ());
+    store
+        .shared
+        .view()
+        .as_ref()
+        .map(|view| ruin(&view.db))
+        .unwrap()
+        .unwrap();
+    let error = store.get(&key("a")).await.unwrap_err();
+    assert!(matches!(error, Error::Rotten(_)), "{error}");
+    assert!(store.get(&key("b")).await.unwrap().is_some(), "reads go on");
+    let error = store
+        .commit(batch([("b", Some(&b"2"[..]))]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Poisoned(_)), "{error}");
+    drop(store);
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    assert_eq!(&*store.get(&key("a")).await.unwrap().unwrap().value, b"1");
+    assert!(!dir.path().join("rebuild").exists());
+    assert_eq!(done(&store, batch([("b", Some(&b"2"[..]))])).await, 2);
+}
+
+#[tokio::test]
+async fn rebuilds_from_a_snapshot_with_nothing_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    work(&store, 0..60).await;
+    store.snapshot().await.unwrap();
+    let expected = all(&store).await;
+    drop(store);
+    fs::remove_dir_all(dir.path().join("sled")).unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    assert!(all(&store).await == expected);
+    assert_eq!(done(&store, batch([("a", Some(&b"1"[..]))])).await, 61);
+}

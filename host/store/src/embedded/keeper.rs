@@ -33,6 +33,7 @@ pub(super) enum Task {
 
 /// How many pairs are read at a time; writers wait meanwhile.
 const PAGE: usize = 128;
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// See the module.
 pub(super) struct Keeper {
@@ -132,7 +133,7 @@ impl Keeper {
             }
             let page = self
                 .shared
-                .read(|tree| cells::scan_all(tree, &from, PAGE))?;
+                .read(|tree| cells::scan_all(tree, &from, PAGE, PAGE_BYTES))?;
             for (key, value) in &page {
                 writer.pair(key, value)?;
             }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::claim;
 use super::disk::Disk;
 
 /// Settings of a [`super::Sled`] store.
@@ -26,6 +27,7 @@ pub struct Options {
     /// And the least free percentage of the disk. 10.
     pub reserve_percent: u64,
     pub(crate) disk: Disk,
+    pub(crate) boot: Option<String>,
 }
 
 /// The most commits of one group.
@@ -49,6 +51,7 @@ impl Options {
             reserve_bytes: 512 * MIB,
             reserve_percent: 10,
             disk: Disk::default(),
+            boot: claim::boot_id(),
         }
     }
 }

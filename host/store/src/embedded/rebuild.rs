@@ -45,6 +45,8 @@ pub(super) fn rebuild(
         load(&db, path)?;
     }
     journal.replay(from, |group| start::apply_group(&db, &group))?;
+    // The snapshot may have been the last word.
+    Changes::default().apply(&db, Some(end))?;
     db.flush().map_err(cells::state)?;
     drop(db);
     let path = fresh.join("db");

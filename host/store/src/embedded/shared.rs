@@ -19,7 +19,7 @@ pub(super) struct View {
     pub(super) db: sled::Db,
     /// Our own descriptor of sled's file, opened before anything was written.
     pub(super) file: File,
-    pub(super) _claim: Claim,
+    pub(super) claim: Claim,
 }
 
 /// See the module.
@@ -118,7 +118,8 @@ impl Shared {
         if let Error::Rotten(_) = error {
             self.poison(error);
             let marker = self.dir.join(REBUILD);
-            if let Err(error) = std::fs::write(&marker, error.to_string()) {
+            let words = format!("an earlier run could not read it: {error}");
+            if let Err(error) = std::fs::write(&marker, words) {
                 tracing::error!(%error, path = %marker.display(), "could not leave a mark to rebuild");
             }
         }

@@ -2,6 +2,7 @@
 //! journal. It deletes nothing but unfinished files of its own.
 
 use std::fs::{self, File};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::shared::View;
 use super::snapshot;
 use crate::Error;
 
-const STATE: &str = "sled";
+pub(super) const STATE: &str = "sled";
 const JOURNAL: &str = "journal";
 const CHECKPOINT: &str = "checkpoint";
 pub(super) const SNAPSHOTS: &str = "snapshots";
@@ -37,9 +38,11 @@ pub(super) struct Started {
     pub(super) checkpointed: Revision,
 }
 
+const PANICKED: &str = "sled stopped at an internal error";
+
 /// How an attempt to open sled went.
-enum Opened {
-    Fine(Db),
+enum Opened<T> {
+    Fine(T),
     /// For somebody to look at, later; the state is rebuilt.
     Damaged(String),
 }
@@ -73,57 +76,89 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
 
     let state = dir.join(STATE);
     let marker = dir.join(REBUILD);
+    claim::begin_run(dir, options.boot.as_deref(), &marker, &options.disk)?;
     let opened = if marker.exists() {
-        Opened::Damaged("an earlier run could not read it".into())
+        let why = fs::read_to_string(&marker).map_err(Error::io("read", &marker))?;
+        Opened::Damaged(why)
     } else if !state.exists() && journal.first().is_some() {
         Opened::Damaged("it is missing".into())
     } else {
-        open_checked(&state, options, checkpointed)?
+        open_and_replay(&state, options, &journal, checkpointed)?
     };
-    let db = match opened {
-        Opened::Fine(db) => db,
+    let (db, end) = match opened {
+        Opened::Fine(opened) => opened,
         Opened::Damaged(why) => {
             tracing::error!(
                 state = %state.display(), %why,
-                "the state does not open; rebuilding it from snapshot and journal, nothing acknowledged is lost"
+                "the state is not to be trusted; rebuilding it from snapshot and journal, nothing acknowledged is lost"
             );
             checkpointed = rebuild::rebuild(options, &state, &journal, checkpointed)?;
             write_checkpoint(dir, checkpointed, &options.disk)?;
             if marker.exists() {
                 fs::remove_file(&marker).map_err(Error::io("remove", &marker))?;
+                options.disk.sync_dir(dir)?;
             }
-            match open(&state, options)? {
-                Opened::Fine(db) => db,
+            match open_and_replay(&state, options, &journal, checkpointed)? {
+                Opened::Fine(opened) => opened,
                 Opened::Damaged(why) => return Err(Error::State(why)),
             }
         }
     };
-
-    let applied = cells::applied(&db)?;
-    let apply = |group: Group| apply_group(&db, &group);
-    let end = journal.replay(checkpointed + 1, apply)? - 1;
-    if end < applied.max(checkpointed) {
-        return Err(Error::Damaged {
-            file: dir.join(JOURNAL),
-            what: format!(
-                "it ends with commit {end}, and commit {} was acknowledged",
-                applied.max(checkpointed)
-            ),
-        });
-    }
     let path = state.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let view = View {
-        db,
-        file,
-        _claim: claim,
-    };
+    let view = View { db, file, claim };
     Ok(Started {
         view,
         journal,
         revision: end,
         checkpointed,
     })
+}
+
+/// Opens sled and brings it up to the journal's end, which is part of the answer.
+fn open_and_replay(
+    state: &Path,
+    options: &Options,
+    journal: &Journal,
+    checkpointed: Revision,
+) -> Result<Opened<(Db, Revision)>, Error> {
+    let db = match open(state, options)? {
+        Opened::Fine(db) => db,
+        Opened::Damaged(why) => return Ok(Opened::Damaged(why)),
+    };
+    // Kept from being dropped while a panic unwinds: that would flush, and a
+    // sled that has lost its way never returns from it.
+    let db = ManuallyDrop::new(db);
+    let replayed = catch_unwind(AssertUnwindSafe(|| {
+        let applied = cells::applied(&db)?;
+        // What a checkpoint synced has to be there. If it is not, sled recovered
+        // to an earlier point than it should have.
+        if applied < checkpointed {
+            return Err(Error::Rotten(format!(
+                "it ends with commit {applied}, and {checkpointed} was synced"
+            )));
+        }
+        let end = journal.replay(checkpointed + 1, |group| apply_group(&db, &group))? - 1;
+        Ok((applied, end))
+    }));
+    match replayed {
+        Ok(Ok((applied, end))) if end >= applied => {
+            Ok(Opened::Fine((ManuallyDrop::into_inner(db), end)))
+        }
+        Ok(Ok((applied, end))) => Err(Error::Damaged {
+            file: options.dir.join(JOURNAL),
+            what: format!("it ends with commit {end}, and commit {applied} was acknowledged"),
+        }),
+        Ok(Err(Error::Rotten(why))) => {
+            drop(ManuallyDrop::into_inner(db));
+            Ok(Opened::Damaged(why))
+        }
+        Ok(Err(error)) => {
+            drop(ManuallyDrop::into_inner(db));
+            Err(error)
+        }
+        Err(_) => Ok(Opened::Damaged(PANICKED.into())),
+    }
 }
 
 /// Applies a group of the journal; doing so again changes nothing.
@@ -135,25 +170,9 @@ pub(super) fn apply_group(db: &Db, group: &Group) -> Result<(), Error> {
     changes.apply(db, Some(group.end() - 1))
 }
 
-fn open_checked(state: &Path, options: &Options, checkpointed: Revision) -> Result<Opened, Error> {
-    let db = match open(state, options)? {
-        Opened::Fine(db) => db,
-        damaged @ Opened::Damaged(_) => return Ok(damaged),
-    };
-    // What a checkpoint synced has to be there. If it is not, sled recovered to
-    // an earlier point than it should have, and the rest is not to be trusted.
-    Ok(match cells::applied(&db) {
-        Ok(applied) if applied >= checkpointed => Opened::Fine(db),
-        Ok(applied) => Opened::Damaged(format!(
-            "it ends with commit {applied}, and {checkpointed} was synced"
-        )),
-        Err(error) => Opened::Damaged(error.to_string()),
-    })
-}
-
 /// Opens sled. What a restart or a free disk could mend is an error; what looks
 /// like damage is not, since damage is mended here.
-fn open(path: &Path, options: &Options) -> Result<Opened, Error> {
+fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
     let config = sled::Config::new()
         .path(path)
         .mode(sled::Mode::LowSpace)
@@ -162,7 +181,7 @@ fn open(path: &Path, options: &Options) -> Result<Opened, Error> {
     let mut tries = 0;
     loop {
         let Ok(opened) = catch_unwind(AssertUnwindSafe(|| config.open())) else {
-            return Ok(Opened::Damaged("sled stopped at an internal error".into()));
+            return Ok(Opened::Damaged(PANICKED.into()));
         };
         let error = match opened {
             Ok(db) => return Ok(Opened::Fine(db)),

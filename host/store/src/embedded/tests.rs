@@ -301,3 +301,50 @@ async fn futures_join<T>(mut work: Vec<crate::Answer<'_, T>>) -> Vec<T> {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_start_after_a_snapshot_needs_only_what_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        checkpoint_bytes: u64::MAX,
+        snapshot_bytes: u64::MAX,
+        ..test_options(dir.path())
+    };
+    let store = Sled::open(options.clone()).unwrap();
+    work(&store, 0..600).await;
+    store.snapshot().await.unwrap();
+    work(&store, 600..610).await;
+    let expected = all(&store).await;
+    drop(store);
+    assert!(all(&Sled::open(options).unwrap()).await == expected);
+}
+
+#[tokio::test]
+async fn a_long_value_leaves_no_pieces_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    let entries = || {
+        store
+            .shared
+            .view()
+            .as_ref()
+            .map(|view| view.db.len())
+            .unwrap()
+    };
+    let long = vec![7; 100_000];
+    done(
+        &store,
+        batch([("a", Some(&long[..])), ("b", Some(&long[..]))]),
+    )
+    .await;
+    // The revision, two cells, five pieces each.
+    assert_eq!(entries(), 1 + 2 + 2 * 5);
+    done(
+        &store,
+        batch([("a", Some(&long[..])), ("b", Some(&b"short"[..]))]),
+    )
+    .await;
+    assert_eq!(entries(), 1 + 2 + 5);
+    done(&store, batch([("a", None)])).await;
+    assert_eq!(entries(), 1 + 1);
+}

@@ -125,3 +125,7 @@ fn checksum(salt: u64, first: Revision, count: u32, payload: &[u8]) -> u32 {
     hasher.update(payload);
     hasher.finalize()
 }
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;
