@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::definition::{
-    Action, Again, Awaited, CancelOn, Definition, Enroll, Intent, On, Step, Trigger,
-};
-use super::super::diagnostic::Severity;
+use super::super::definition::{Definition, Step};
 use super::super::duration::short;
 use super::super::language::{self, ACTIONS, FILE, STEP};
 use super::super::yaml::{Key, Kind as Yaml, Mark, Node, Span};
 use super::reader::{Reader, Record};
-use super::values::{Datum, identifier};
+use super::rules::{cancel_on, enroll, intent, nobody_to_text, reply_twice, slug};
+use super::values::identifier;
 use super::{MAX_STEPS, names};
 use crate::workflow::expression::{FUNCTIONS, ROOTS};
 
@@ -301,135 +299,3 @@ const RESERVED: &[&str] = &[
     "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else",
     "for", "loop", "self", "csv", "leads",
 ];
-
-fn cancel_on(record: &mut Record) -> Vec<CancelOn> {
-    let mut events = Vec::new();
-    for item in record.list("cancel_on").unwrap_or_default() {
-        let event = match item {
-            Datum::Choice("reply") => CancelOn::Reply,
-            Datum::Choice("opt_out") => CancelOn::OptOut,
-            Datum::Choice("handoff") => CancelOn::Handoff,
-            Datum::Choice("call.answered") => CancelOn::CallAnswered,
-            _ => continue,
-        };
-        if !events.contains(&event) {
-            events.push(event);
-        }
-    }
-    events
-}
-
-fn enroll(reader: &mut Reader<'_>, record: &mut Record) -> Enroll {
-    let span = record.place("enroll");
-    let Some(mut block) = record.record("enroll") else {
-        return Enroll::default();
-    };
-    let enroll = Enroll {
-        key: block.value("key"),
-        again: block.choice("again").unwrap_or_default(),
-        again_after: block.number("again_after"),
-    };
-    if let (Some(span), Again::Never, Some(_)) = (span, enroll.again, enroll.again_after) {
-        let span = reader.locate(span, "again_after");
-        reader.error_help(
-            span,
-            "`again: never` leaves nothing for `again_after`",
-            "leave one of the two out",
-        );
-    }
-    enroll
-}
-
-/// What the triggers say about why texts are sent; of several the strictest.
-fn intent(triggers: &[Trigger]) -> Intent {
-    let of = |trigger: &Trigger| match trigger.on {
-        On::CallMissed(_) | On::CallCompleted(_) => Intent::CustomerCare,
-        On::MessageReceived(_) => Intent::Conversation,
-        On::Schedule(_) | On::Manual(_) => Intent::Marketing,
-    };
-    let all: Vec<_> = triggers.iter().map(of).collect();
-    let strictest = [
-        Intent::Marketing,
-        Intent::CustomerCare,
-        Intent::Conversation,
-    ];
-    strictest
-        .into_iter()
-        .find(|intent| all.contains(intent))
-        .unwrap_or_default()
-}
-
-/// A run that ends on a reply never gets to answer the reply it waits for.
-fn reply_twice(reader: &mut Reader<'_>, cancel: Option<Span>, on: &[CancelOn], drafts: &[Draft]) {
-    let waits = |draft: &&Draft| {
-        let Some(Step {
-            action: Action::WaitFor(wait),
-            ..
-        }) = &draft.step
-        else {
-            return false;
-        };
-        wait.events
-            .iter()
-            .any(|event| matches!(event, Awaited::MessageReceived(_)))
-    };
-    if let (Some(span), true, Some(draft)) = (
-        cancel,
-        on.contains(&CancelOn::Reply),
-        drafts.iter().find(waits),
-    ) {
-        let line = draft.span.start.line;
-        let span = reader.locate(span, "reply");
-        reader.error_help(
-            span,
-            format!("a reply would end the run before the `wait_for` in line {line} sees it"),
-            "leave `reply` out of cancel_on, and use the step's timed_out",
-        );
-    }
-}
-
-/// The clock knows no contact.
-fn nobody_to_text(
-    reader: &mut Reader<'_>,
-    entries: &[(Key, Node)],
-    triggers: &[Trigger],
-    contact: bool,
-    drafts: &[Draft],
-) {
-    let scheduled = triggers
-        .iter()
-        .any(|trigger| matches!(trigger.on, On::Schedule(_)));
-    let needs = drafts
-        .iter()
-        .find(|draft| matches!(draft.word, "send" | "wait_for" | "handoff"));
-    if let (true, false, Some(draft), Some((key, _))) = (
-        scheduled,
-        contact,
-        needs,
-        entries.iter().find(|(key, _)| key.text == "on"),
-    ) {
-        reader.report(
-            Severity::Error,
-            key.span,
-            format!(
-                "the clock knows no contact for the `{}` in line {}",
-                draft.word, draft.span.start.line
-            ),
-            Some("say whom the run is about: contact: \"+15125550100\"".to_owned()),
-        );
-    }
-}
-
-/// `Missed-call text-back` is `missed-call-text-back`.
-fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for c in name.chars().flat_map(char::to_lowercase) {
-        if c.is_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    slug.truncate(slug.char_indices().nth(80).map_or(slug.len(), |(at, _)| at));
-    slug.trim_end_matches('-').to_owned()
-}

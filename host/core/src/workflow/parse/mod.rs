@@ -4,8 +4,10 @@
 
 mod build;
 mod document;
+mod forms;
 mod names;
 mod reader;
+mod rules;
 mod values;
 
 use serde_json::Value as Json;

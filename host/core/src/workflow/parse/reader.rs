@@ -344,6 +344,6 @@ fn whole_word(text: &str, word: &str) -> Option<usize> {
         let before = text.get(..*at).and_then(|t| t.chars().next_back());
         let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
         let (first, last) = (word.chars().next(), word.chars().next_back());
-        !(joins(before) && joins(first)) && !(joins(after) && joins(last))
+        !(joins(before) && joins(first) || joins(after) && joins(last))
     })
 }

@@ -1,5 +1,4 @@
-//! Reading one value by its kind. Owns the three forms of values, YAML's traps
-//! with numbers and booleans, and the words about a value that does not fit.
+//! Reading one value by its kind, and the words about a value that does not fit.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
@@ -8,10 +7,9 @@ use super::super::definition::{Awaited, DayWindow, InputKind, InputType, TimeOfD
 use super::super::duration::{self, short};
 use super::super::language::Kind;
 use super::super::yaml::{Kind as Yaml, Node, Span};
-use super::reader::{Reader, Record, Site};
-use crate::workflow::expression::{
-    Error, Expression, Pattern, Template, Value, uses_of_expression, uses_of_template,
-};
+use super::forms::marked;
+use super::reader::{Reader, Record};
+use crate::workflow::expression::{Expression, Pattern, Template, Value};
 
 /// A value that was read.
 pub(crate) enum Datum {
@@ -153,7 +151,7 @@ impl Reader<'_> {
         read.map_err(|message| self.error(node.span, message)).ok()
     }
 
-    fn scalar<'n>(&mut self, node: &'n Node, key: &str) -> Option<(&'n str, bool)> {
+    pub(super) fn scalar<'n>(&mut self, node: &'n Node, key: &str) -> Option<(&'n str, bool)> {
         match &node.kind {
             Yaml::Scalar { text, plain } if !(node.is_null() || text.trim().is_empty()) => {
                 Some((text, *plain))
@@ -213,112 +211,7 @@ impl Reader<'_> {
         read.collect::<Option<_>>().map(Datum::Map)
     }
 
-    /// One of the three forms.
-    fn any(&mut self, kind: &Kind, node: &Node, key: &str) -> Option<Value> {
-        let Yaml::Scalar { text, plain } = &node.kind else {
-            let json = self.json(node, "write the whole value as ${{ … }}")?;
-            if matches!(kind, Kind::PhoneValue) {
-                self.error(
-                    node.span,
-                    format!("`{key}` must be a phone number, not {}", node.what()),
-                );
-                return None;
-            }
-            return Some(Value::Literal(json));
-        };
-        if let Some(source) = self.whole(node.span, text)? {
-            return self.condition(node.span, source).map(Value::Expression);
-        }
-        if marked(text) {
-            return self.template(node.span, text).map(Value::Template);
-        }
-        if matches!(kind, Kind::PhoneValue) {
-            let (text, plain) = self.scalar(node, key)?;
-            return self
-                .phone(node.span, text, plain)
-                .map(|n| Value::Literal(Json::from(n)));
-        }
-        self.literal(node.span, text, *plain).map(Value::Literal)
-    }
-
-    /// The source inside `${{ … }}`; the outer none after a message.
-    #[expect(
-        clippy::option_option,
-        reason = "a refusal and an absence are different answers"
-    )]
-    fn whole<'t>(&mut self, span: Span, text: &'t str) -> Option<Option<&'t str>> {
-        if !text.contains("${{") {
-            return Some(None);
-        }
-        let trimmed = text.trim();
-        let inside = trimmed
-            .strip_prefix("${{")
-            .and_then(|rest| rest.strip_suffix("}}"));
-        match inside {
-            Some(inside) if !inside.contains("${{") => Some(Some(inside.trim())),
-            _ if trimmed.starts_with("${{") && !trimmed.contains("}}") => {
-                self.error_help(
-                    span,
-                    "`${{` is not closed",
-                    "a ` #` begins a comment in YAML; put the value in quotes if it holds one",
-                );
-                None
-            }
-            _ => {
-                let span = self.locate(span, "${{");
-                self.error_help(
-                    span,
-                    "`${{ … }}` must be the whole value",
-                    "inside a text write {{ … }}",
-                );
-                None
-            }
-        }
-    }
-
-    pub(crate) fn template(&mut self, span: Span, text: &str) -> Option<Template> {
-        // `${{ x }}` as a whole text is `{{ x }}`.
-        let inside = self
-            .whole(span, text)?
-            .map(|source| format!("{{{{ {source} }}}}"));
-        let template = Template::new(inside.as_deref().unwrap_or(text));
-        let template = self.compiled(span, template, "text")?;
-        self.sites.push(Site {
-            span,
-            names: template.names(),
-            uses: uses_of_template(template.source()),
-            step: self.step,
-        });
-        Some(template)
-    }
-
-    pub(crate) fn condition(&mut self, span: Span, text: &str) -> Option<Expression> {
-        let source = self.whole(span, text)?.unwrap_or(text).trim();
-        if source.starts_with("{{") || source.starts_with("{%") {
-            self.error_help(
-                span,
-                "a condition is a bare expression",
-                "leave out the {{ and }}",
-            );
-            return None;
-        }
-        let expression = self.compiled(span, Expression::new(source), "expression")?;
-        self.sites.push(Site {
-            span,
-            names: expression.names(),
-            uses: uses_of_expression(expression.source()),
-            step: self.step,
-        });
-        Some(expression)
-    }
-
-    fn compiled<T>(&mut self, span: Span, result: Result<T, Error>, what: &str) -> Option<T> {
-        result
-            .map_err(|error| self.error(span, format!("this {what} cannot be read: {error}")))
-            .ok()
-    }
-
-    fn phone(&mut self, span: Span, text: &str, plain: bool) -> Option<String> {
+    pub(super) fn phone(&mut self, span: Span, text: &str, plain: bool) -> Option<String> {
         let digits = text.strip_prefix('+').unwrap_or(text);
         if plain && digits.bytes().all(|b| b.is_ascii_digit()) {
             self.error_help(
@@ -384,64 +277,6 @@ impl Reader<'_> {
         }
         Some(Datum::Constants(map))
     }
-
-    /// A value as written, with everything in it.
-    fn json(&mut self, node: &Node, marked_help: &str) -> Option<Json> {
-        match &node.kind {
-            Yaml::Scalar { text, .. } if marked(text) => {
-                self.error_help(node.span, "{{ … }} is not filled in here", marked_help);
-                None
-            }
-            Yaml::Scalar { text, plain } => self.literal(node.span, text, *plain),
-            Yaml::List(items) => {
-                let read: Vec<_> = items
-                    .iter()
-                    .map(|item| self.json(item, marked_help))
-                    .collect();
-                read.into_iter().collect::<Option<_>>().map(Json::Array)
-            }
-            Yaml::Refused => None,
-            Yaml::Map(entries) => {
-                let mut map = Map::new();
-                for (key, value) in entries {
-                    map.insert(key.text.clone(), self.json(value, marked_help)?);
-                }
-                Some(Json::Object(map))
-            }
-        }
-    }
-
-    /// A plain scalar is `true`, `false`, null or a number only as JSON writes
-    /// them; everything else, `NO` and `1e` and `007` too, is a text.
-    fn literal(&mut self, span: Span, text: &str, plain: bool) -> Option<Json> {
-        if !plain {
-            return Some(Json::from(text));
-        }
-        if text
-            .strip_prefix('+')
-            .is_some_and(|n| n.len() > 6 && n.bytes().all(|b| b.is_ascii_digit()))
-        {
-            self.error_help(
-                span,
-                "put the phone number in quotes",
-                "without them YAML reads a number, and the + is lost",
-            );
-            return None;
-        }
-        let json = match text {
-            "" | "~" | "null" => Json::Null,
-            "true" => Json::Bool(true),
-            "false" => Json::Bool(false),
-            text => serde_json::from_str::<serde_json::Number>(text)
-                .map_or_else(|_| Json::from(text), Json::Number),
-        };
-        Some(json)
-    }
-}
-
-/// Whether a text holds marks that ask to be filled in.
-fn marked(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
 }
 
 /// Whether expressions can say it.

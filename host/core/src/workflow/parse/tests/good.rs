@@ -267,6 +267,15 @@ fn a_version_is_what_the_file_means() {
             "{from}"
         );
     }
+    let nested = |vars: &str| {
+        let file = format!("name: a\non: call.missed\nvars: {vars}\nsteps: [{{ stop: x }}]\n");
+        sound(&file).hash
+    };
+    assert_eq!(
+        nested("{ a: { b: 1, c: 2 } }"),
+        nested("{ a: { c: 2, b: 1 } }")
+    );
+    assert_ne!(nested("{ a: [1, 2] }"), nested("{ a: [2, 1] }"));
     assert_eq!(first.hash.len(), 64);
     assert_eq!(first.source, MISSED_CALL);
 }

@@ -189,3 +189,46 @@ proptest! {
         prop_assert_eq!(sound(&out).hash, expected);
     }
 }
+
+/// Whatever is repeated, reading takes time in proportion.
+#[test]
+fn nothing_is_quadratic() {
+    let units = [
+        "  - {{a}}: 1\n",
+        "[{{a}}: 1], ",
+        "- {a}: 1\n",
+        "a: 1\n",
+        "? a\n",
+        "\"a\\n\": 1\n",
+        "- |\n  a\n",
+        "# c\n",
+        "*a ",
+        "&a ",
+        "!a ",
+        "\t",
+        "- - ",
+        "{a, ",
+        "? ",
+        ": ",
+        "''",
+        "\r",
+        "- {a: {b: c}}\n",
+        "  - send: '{{ a | b }}'\n",
+        "  - if: a.b(c) is d\n    stop: x\n",
+        "  - sned: x\n",
+        "  - send: {{ a\n",
+        "  - id: a\n    wait: 1m\n",
+        "  - { call: a, send: b }\n",
+    ];
+    for unit in units {
+        for prefix in [
+            "",
+            "name: a\non: call.missed\nsteps:\n",
+            "x: [",
+            "x: \"",
+            "on:\n",
+        ] {
+            quick(&format!("{prefix}{}", unit.repeat(40_000 / unit.len())));
+        }
+    }
+}
