@@ -42,7 +42,7 @@ const DROPPED: [&str; 13] = [
 
 /// The folder beside the profiles of a target folder, given anything inside it:
 /// `target/debug/build/x/out` and `target/tmp` both give `target/plugins`.
-pub fn target_dir(inside: &Path) -> PathBuf {
+pub(crate) fn target_dir(inside: &Path) -> PathBuf {
     let profile = inside
         .ancestors()
         .find(|dir| dir.ends_with("build") || dir.ends_with("tmp"));
@@ -56,7 +56,7 @@ pub fn target_dir(inside: &Path) -> PathBuf {
 /// Runs `cargo build` for these packages or examples (`-p name`, `--example
 /// name`) and returns the folder with the components. The error is what cargo
 /// said, or what to type.
-pub fn build(workspace: &Path, target_dir: &Path, what: &[&str]) -> Result<PathBuf, String> {
+pub(crate) fn build(workspace: &Path, target_dir: &Path, what: &[&str]) -> Result<PathBuf, String> {
     ensure_target(workspace)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

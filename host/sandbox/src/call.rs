@@ -44,7 +44,7 @@ pub enum Cause {
     Log(u32),
     /// It panicked or aborted.
     Panicked,
-    /// It ended itself with this code.
+    /// It ended itself; WASI tells only success (0) and failure (1).
     Exited(i32),
     /// It crashed; what the machine said, and the innermost named functions.
     Crashed(String),
@@ -104,7 +104,7 @@ impl fmt::Display for Cause {
                 "it logged more than {limit} lines in one call (limit `log_lines`)"
             ),
             Cause::Panicked => f.write_str("it panicked"),
-            Cause::Exited(code) => write!(f, "it ended itself with exit code {code}"),
+            Cause::Exited(code) => write!(f, "it ended itself (exit code {code})"),
             Cause::Crashed(how) => write!(f, "it crashed: {how}"),
             Cause::Unfit(what) => write!(f, "its result breaks the contract: {what}"),
             Cause::NoRole => f.write_str("it has no such role"),

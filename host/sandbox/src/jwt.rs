@@ -75,3 +75,6 @@ fn known(algorithm: &str) -> Result<(), Error> {
         "tokens with {algorithm} are not supported, only with HS256"
     )))
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,3 +153,6 @@ fn ed25519_key(text: &str) -> Option<VerifyingKey> {
     let raw = bytes.strip_prefix(&ED25519_SPKI).unwrap_or(&bytes);
     VerifyingKey::from_bytes(raw.try_into().ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,7 @@ impl Texting for Hostile {
     }
 }
 
+#[expect(clippy::expect_used, reason = "one of the deeds is a panic")]
 fn deed(name: &str) -> Result<SendStep, Failure> {
     let mut said = name.to_owned();
     match name {

@@ -142,10 +142,9 @@ async fn twilio_agrees_with_every_vector() {
         let expected = field("expected") == "valid";
         assert_eq!(found.is_ok(), expected, "{}: {found:?}", field("name"));
     }
-    let nothing = plugin.verify(
-        &context(&[], &[]),
-        webhook("https://h/t", &[("X-Twilio-Signature", "x")], b""),
-    );
+    let keyless = context(&[], &[]);
+    let signed = webhook("https://h/t", &[("X-Twilio-Signature", "x")], b"");
+    let nothing = plugin.verify(&keyless, signed);
     let why = "there is no secret setting `auth_token`".to_owned();
     assert_eq!(
         nothing.await.expect_err("no key"),

@@ -31,7 +31,7 @@ async fn error(deed: &str) -> CallError {
 #[tokio::test]
 async fn a_loop_is_stopped() {
     let begun = Instant::now();
-    assert_snapshot!(error("spin").await, @"");
+    assert_snapshot!(error("spin").await, @"plugin `hostile`, texting.send: its code ran for more than 500 ms (limit `guest_time`)");
     assert!(begun.elapsed().as_secs() < 30);
 }
 
@@ -61,12 +61,12 @@ async fn a_loop_lets_others_run() {
 
 #[tokio::test]
 async fn a_sleep_is_stopped() {
-    assert_snapshot!(error("sleep").await, @"");
+    assert_snapshot!(error("sleep").await, @"plugin `hostile`, texting.send: it took longer than 2000 ms (limit `wall_time`)");
 }
 
 #[tokio::test]
 async fn a_hoard_is_stopped() {
-    assert_snapshot!(error("hoard").await, @"");
+    assert_snapshot!(error("hoard").await, @"plugin `hostile`, texting.send: it wanted more than 64 MiB of memory (limit `memory`)");
 }
 
 #[tokio::test]
@@ -79,34 +79,34 @@ async fn a_panic_is_told_in_its_own_words() {
 
 #[tokio::test]
 async fn a_recursion_is_stopped() {
-    assert_snapshot!(error("recurse").await, @"");
+    assert_snapshot!(error("recurse").await, @"plugin `hostile`, texting.send: it crashed: it left its memory (a wrong pointer, or endless recursion)");
 }
 
 #[tokio::test]
 async fn an_exit_is_told() {
-    assert_snapshot!(error("exit").await, @"");
+    assert_snapshot!(error("exit").await, @"plugin `hostile`, texting.send: it ended itself (exit code 1)");
 }
 
 #[tokio::test]
 async fn a_giant_result_is_refused() {
-    assert_snapshot!(error("giant").await, @"");
+    assert_snapshot!(error("giant").await, @"plugin `hostile`, texting.send: more than 4096 KiB were to be copied between it and the host (limit `copied`)");
 }
 
 #[tokio::test]
 async fn a_flood_of_lines_is_stopped() {
     let error = error("flood").await;
-    assert_snapshot!(error, @"");
+    assert_snapshot!(error, @"plugin `hostile`, texting.send: it logged more than 200 lines in one call (limit `log_lines`)");
     assert_eq!(error.log, ["flood"; 10]);
 }
 
 #[tokio::test]
 async fn a_big_state_is_refused() {
-    assert_snapshot!(error("state").await, @"");
+    assert_snapshot!(error("state").await, @"plugin `hostile`, texting.send: its result breaks the contract: the state of a request holds 65537 bytes, more than 65536");
 }
 
 #[tokio::test]
 async fn nothing_of_the_machine_is_seen() {
-    assert_snapshot!(check("snoop").await.expect("a result"), @"");
+    assert_snapshot!(check("snoop").await.expect("a result"), @"no file, no socket, 0 variables, no secret");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_role_it_lacks_is_named() {
         status_url: String::new(),
     };
     let error = plugin.place(&context(&[], &[]), &call, None).await;
-    assert_snapshot!(error.expect_err("no such role"), @"");
+    assert_snapshot!(error.expect_err("no such role"), @"plugin `hostile`, calling.place: it has no such role");
 }
 
 #[tokio::test]

@@ -31,10 +31,10 @@ fn renamed(wasm: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn says_what_a_file_is_instead() {
-    assert_snapshot!(error(b"").await, @"");
-    assert_snapshot!(error(b"#!/bin/sh\necho hi").await, @"");
-    assert_snapshot!(error(b"\0asm\x01\0\0\0rest").await, @"");
-    assert_snapshot!(error(b"\x7fELF\x02\x01\x01\0").await, @"");
+    assert_snapshot!(error(b"").await, @"the file is empty");
+    assert_snapshot!(error(b"begin\n{}").await, @"this is not WebAssembly: it begins with \"begin\\n{}\"");
+    assert_snapshot!(error(b"\0asm\x01\0\0\0rest").await, @"this is a core WebAssembly module and not a component; build it for the target wasm32-wasip2 (Rust) or run your language's componentize step");
+    assert_snapshot!(error(b"\x7fELF\x02\x01\x01\0").await, @"this is machine code that was compiled before; hand over the .wasm it was made from");
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn says_when_a_file_is_damaged() {
         error(&whole[..whole.len() / 2]).await,
         LoadError::Broken(_)
     ));
-    assert_snapshot!(error(&whole[..8]).await, @"");
+    assert_snapshot!(error(&whole[..8]).await, @"it exports nothing; a plugin exports at least one of: texting, calling, language-model, prompt-builder, text-handler, step");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn says_when_the_version_differs() {
         "ringback:plugin/log@0.1.0",
         "ringback:plugin/log@0.2.0",
     );
-    assert_snapshot!(error(&other).await, @"");
+    assert_snapshot!(error(&other).await, @"`log` is of plugin API 0.2.0, this host speaks 0.1.0; rebuild the plugin with the wit folder of this release");
     // A later patch of the same series is fine while it needs nothing new.
     let later = renamed(
         &hostile(),
@@ -67,7 +67,7 @@ async fn says_when_the_version_differs() {
 #[tokio::test]
 async fn says_what_it_may_not_ask_for() {
     let greedy = renamed(&hostile(), "ringback:plugin/log@", "ringback:plugin/net@");
-    assert_snapshot!(error(&greedy).await, @"");
+    assert_snapshot!(error(&greedy).await, @"it asks for ringback:plugin/net@0.1.0, which a connector cannot have");
     let greedy = renamed(&hostile(), "wasi:cli/environment", "wasi:web/environment");
     assert!(matches!(error(&greedy).await, LoadError::Denied { .. }));
 }
@@ -79,19 +79,19 @@ async fn says_when_nothing_of_use_is_exported() {
         "ringback:plugin/texting@",
         "ringback:plugin/testing@",
     );
-    assert_snapshot!(error(&idle).await, @"");
+    assert_snapshot!(error(&idle).await, @"it exports ringback:plugin/testing@0.1.0, ringback:plugin/connector@0.1.0; a plugin exports at least one of: texting, calling, language-model, prompt-builder, text-handler, step");
     let mute = renamed(
         &hostile(),
         "ringback:plugin/connector@",
         "ringback:plugin/collector@",
     );
-    assert_snapshot!(error(&mute).await, @"");
+    assert_snapshot!(error(&mute).await, @"it exports `texting` but not `connector`, which says what settings it needs");
 }
 
 #[tokio::test]
 async fn says_which_field_differs() {
     let changed = renamed(&hostile(), "idempotent", "idempotant");
-    assert_snapshot!(error(&changed).await, @"");
+    assert_snapshot!(error(&changed).await, @"`connector` differs from plugin API 0.1.0: expected record field named idempotent, found idempotant; rebuild the plugin with the wit folder of this release");
 }
 
 #[tokio::test]

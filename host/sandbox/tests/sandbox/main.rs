@@ -2,6 +2,13 @@
 //! misbehaves. The components are built by the same code that builds them for
 //! the server, in the same folder.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; clippy spares only the test functions themselves"
+)]
+
 #[path = "../../build/plugins.rs"]
 mod builder;
 mod connectors;
