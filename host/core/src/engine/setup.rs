@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::model::PhoneNumber;
 use crate::schedule::{Cron, Hours};
 use crate::sms;
-use crate::workflow::{Checks, Known, Workflow};
 use crate::workflow::expression::{Services, Template};
+use crate::workflow::{Checks, Known, Workflow};
 
 /// The part of `ringback.toml` that decisions depend on.
 #[derive(Clone, Debug, Default)]
@@ -211,7 +211,9 @@ impl Checks for Reading {
     }
 
     fn cron(&self, text: &str) -> Result<(), String> {
-        Cron::parse(text).map(drop).map_err(|error| error.to_string())
+        Cron::parse(text)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 }
 

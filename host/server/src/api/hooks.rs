@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::Router;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
@@ -38,7 +38,9 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The routes under `/hooks`.
 pub fn routes(host: Arc<Host>) -> Router {
-    Router::new().route("/hooks/{connection}/{hook}", any(receive)).with_state(host)
+    Router::new()
+        .route("/hooks/{connection}/{hook}", any(receive))
+        .with_state(host)
 }
 
 /// Which of the four webhooks.
@@ -72,7 +74,11 @@ impl Hook {
 }
 
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, axum::Json(json!({ "error": { "code": code, "message": message } }))).into_response()
+    (
+        status,
+        axum::Json(json!({ "error": { "code": code, "message": message } })),
+    )
+        .into_response()
 }
 
 async fn receive(
@@ -94,7 +100,11 @@ async fn receive(
     };
     let (parts, body) = request.into_parts();
     if !matches!(parts.method, Method::POST | Method::GET) {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks are POSTed");
+        return refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "webhooks are POSTed",
+        );
     }
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return refuse(
@@ -110,7 +120,10 @@ async fn receive(
             .headers
             .iter()
             .map(|(name, value)| {
-                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
             })
             .collect(),
         body: body.into(),
@@ -121,7 +134,11 @@ async fn receive(
     let verified = match connector.plugin.verify(&context, request).await {
         Ok(verified) => verified,
         Err(VerifyError::Refused) => {
-            warn!(connection, hook = hook.word(), "a webhook's signature is wrong; nothing was stored");
+            warn!(
+                connection,
+                hook = hook.word(),
+                "a webhook's signature is wrong; nothing was stored"
+            );
             return refuse(
                 StatusCode::FORBIDDEN,
                 "signature",
@@ -129,7 +146,11 @@ async fn receive(
             );
         }
         Err(VerifyError::Unchecked(problem)) => {
-            error!(connection, hook = hook.word(), "a webhook could not be checked: {problem}");
+            error!(
+                connection,
+                hook = hook.word(),
+                "a webhook could not be checked: {problem}"
+            );
             return refuse(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unchecked",
@@ -137,7 +158,12 @@ async fn receive(
             );
         }
     };
-    let work = Work { host: &host, connector, connection: &connection, verified: &verified };
+    let work = Work {
+        host: &host,
+        connector,
+        connection: &connection,
+        verified: &verified,
+    };
     let taken = match hook {
         Hook::Text => work.text().await,
         Hook::Status => work.status().await,
@@ -148,14 +174,38 @@ async fn receive(
         Ok(reply) => answer(reply),
         Err(Trouble::Ignore) => StatusCode::OK.into_response(),
         Err(Trouble::Unreadable(problem)) => {
-            keep(&host, &connection, hook, kept, problem, StatusCode::BAD_REQUEST).await
+            keep(
+                &host,
+                &connection,
+                hook,
+                kept,
+                problem,
+                StatusCode::BAD_REQUEST,
+            )
+            .await
         }
         Err(Trouble::Plugin(error)) => {
-            keep(&host, &connection, hook, kept, error.to_string(), StatusCode::OK).await
+            keep(
+                &host,
+                &connection,
+                hook,
+                kept,
+                error.to_string(),
+                StatusCode::OK,
+            )
+            .await
         }
         Err(Trouble::Host(problem)) => {
-            error!(connection, hook = hook.word(), "could not take a webhook: {problem}");
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "not_stored", "it could not be stored; try again")
+            error!(
+                connection,
+                hook = hook.word(),
+                "could not take a webhook: {problem}"
+            );
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_stored",
+                "it could not be stored; try again",
+            )
         }
     }
 }
@@ -163,7 +213,9 @@ async fn receive(
 /// The address the provider called, as signatures cover it: the public address,
 /// and the path and query exactly as received.
 fn address(host: &Host, uri: &Uri) -> String {
-    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    let path = uri
+        .path_and_query()
+        .map_or(uri.path(), |path| path.as_str());
     format!("{}{path}", host.base_url())
 }
 
@@ -184,11 +236,18 @@ async fn keep(
     problem: String,
     status: StatusCode,
 ) -> Response {
-    warn!(connection, hook = hook.word(), "a genuine webhook could not be read and is kept: {problem}");
+    warn!(
+        connection,
+        hook = hook.word(),
+        "a genuine webhook could not be read and is kept: {problem}"
+    );
     let now = clock::now();
     let id = Ids::new(now, clock::seed()).event();
     let headers = request.headers.into_iter().filter(|(name, _)| {
-        !matches!(name.as_str(), "authorization" | "cookie" | "proxy-authorization")
+        !matches!(
+            name.as_str(),
+            "authorization" | "cookie" | "proxy-authorization"
+        )
     });
     let raw = RawWebhook {
         at: now,
@@ -208,12 +267,20 @@ async fn keep(
         Err(_) => false,
     };
     if !stored {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not_stored", "it could not be stored; try again");
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_stored",
+            "it could not be stored; try again",
+        );
     }
     if status.is_success() {
         return status.into_response();
     }
-    refuse(status, "unreadable", &format!("it is genuine, and could not be read: {problem}"))
+    refuse(
+        status,
+        "unreadable",
+        &format!("it is genuine, and could not be read: {problem}"),
+    )
 }
 
 /// Why a verified webhook led to nothing.
@@ -256,7 +323,11 @@ struct Work<'a> {
 impl Work<'_> {
     async fn text(&self) -> Result<Reply, Trouble> {
         let context = self.connector.context("text");
-        let (text, reply) = self.connector.plugin.read_text(&context, self.verified).await??;
+        let (text, reply) = self
+            .connector
+            .plugin
+            .read_text(&context, self.verified)
+            .await??;
         let from = number(&text.from).ok_or_else(|| odd("from", &text.from))?;
         let to = number(&text.to).ok_or_else(|| odd("to", &text.to))?;
         let input = Input::Text(IncomingText {
@@ -268,7 +339,10 @@ impl Work<'_> {
             media: text
                 .attachments
                 .into_iter()
-                .map(|one| Attachment { url: one.url, media_type: one.media_type })
+                .map(|one| Attachment {
+                    url: one.url,
+                    media_type: one.media_type,
+                })
                 .collect(),
             keyword: text.opt_out.map(|word| match word {
                 OptOutWord::Stop => Keyword::Stop,
@@ -277,7 +351,10 @@ impl Work<'_> {
             }),
         });
         if self.host.setup().owner(&to).is_none() {
-            warn!(connection = self.connection, "a text came to {to}, which no agent owns; add it to the `numbers` of one");
+            warn!(
+                connection = self.connection,
+                "a text came to {to}, which no agent owns; add it to the `numbers` of one"
+            );
         }
         self.host.take(&input).await?;
         Ok(reply)
@@ -285,7 +362,11 @@ impl Work<'_> {
 
     async fn status(&self) -> Result<Reply, Trouble> {
         let context = self.connector.context("status");
-        let (reports, reply) = self.connector.plugin.read_report(&context, self.verified).await??;
+        let (reports, reply) = self
+            .connector
+            .plugin
+            .read_report(&context, self.verified)
+            .await??;
         for report in reports {
             let input = Input::Report(Report {
                 connection: self.connection.to_owned(),
@@ -300,7 +381,11 @@ impl Work<'_> {
 
     async fn read_call(&self) -> Result<(CallReport, Reply), Trouble> {
         let context = self.connector.context("call");
-        let (report, reply) = self.connector.plugin.read_call(&context, self.verified).await??;
+        let (report, reply) = self
+            .connector
+            .plugin
+            .read_call(&context, self.verified)
+            .await??;
         let report = call_report(self.connection, report);
         Ok((report, reply))
     }
@@ -321,7 +406,10 @@ impl Work<'_> {
             && report.id.is_none()
             && self.host.setup().owner(number).is_none()
         {
-            warn!(connection = self.connection, "a call concerns {number}, which no agent owns; add it to the `numbers` of one");
+            warn!(
+                connection = self.connection,
+                "a call concerns {number}, which no agent owns; add it to the `numbers` of one"
+            );
         }
     }
 
@@ -352,7 +440,11 @@ impl Work<'_> {
         info!(connection = self.connection, "a call comes in");
         self.host.take(&Input::Call(report)).await?;
         let context = self.connector.context("voice");
-        Ok(self.connector.plugin.answer_call(&context, self.verified, &plan).await??)
+        Ok(self
+            .connector
+            .plugin
+            .answer_call(&context, self.verified, &plan)
+            .await??)
     }
 }
 
@@ -362,7 +454,9 @@ fn number(text: &str) -> Option<PhoneNumber> {
 }
 
 fn odd(field: &str, text: &str) -> Trouble {
-    Trouble::Unreadable(format!("`{field}` is {text:?}, which is not a phone number like +15551234567"))
+    Trouble::Unreadable(format!(
+        "`{field}` is {text:?}, which is not a phone number like +15551234567"
+    ))
 }
 
 fn problem(failure: Failure) -> Problem {
@@ -371,7 +465,10 @@ fn problem(failure: Failure) -> Problem {
         | Failure::OptedOut(reason)
         | Failure::Misconfigured(reason)
         | Failure::Unavailable(reason)
-        | Failure::Uncertain(reason) => Problem { code: reason.code, text: reason.text },
+        | Failure::Uncertain(reason) => Problem {
+            code: reason.code,
+            text: reason.text,
+        },
         Failure::RateLimited(_) => Problem {
             code: "rate_limited".to_owned(),
             text: "the provider takes no more for now".to_owned(),
@@ -421,7 +518,9 @@ fn call_report(connection: &str, report: contract::calling::CallReport) -> CallR
         ended_at: time(report.ended_at),
         duration: report.duration,
         summary: report.summary,
-        transcript: report.transcript.and_then(|text| serde_json::from_str(&text).ok()),
+        transcript: report
+            .transcript
+            .and_then(|text| serde_json::from_str(&text).ok()),
         recording_url: report.recording_url,
         cause: report.cause,
     }

@@ -30,7 +30,11 @@ impl Connector {
             .filter_map(|setting| settings.values.get(&setting.name).cloned())
             .collect();
         let rules = Rules::new(addresses.into_iter(), built_in);
-        Self { plugin, settings: Arc::new(settings), rules }
+        Self {
+            plugin,
+            settings: Arc::new(settings),
+            rules,
+        }
     }
 
     /// What one call of the component is told.

@@ -48,7 +48,10 @@ pub(super) async fn load_definitions(host: &Host) -> Result<(), Error> {
     let (mut from, to) = keys::table(b'd');
     let mut catalog = Catalog::default();
     loop {
-        let page = host.store.scan(&from, &to, PAGE, Direction::Forward).await?;
+        let page = host
+            .store
+            .scan(&from, &to, PAGE, Direction::Forward)
+            .await?;
         for (key, versioned) in &page {
             let stored: StoredDefinition = record::decode(&versioned.value)?;
             let hash = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default());
@@ -58,7 +61,9 @@ pub(super) async fn load_definitions(host: &Host) -> Result<(), Error> {
                 source: stored.source,
                 positions: Vec::new(),
             };
-            catalog.by_hash.insert(workflow.hash.clone(), Arc::new(workflow));
+            catalog
+                .by_hash
+                .insert(workflow.hash.clone(), Arc::new(workflow));
         }
         match page.last() {
             Some((last, _)) if page.len() == PAGE => from = super::after(last),
@@ -82,12 +87,20 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
         let state = read(host, folder, &path, modified, size, known, &files).await?;
         files.by_path.insert(path, state);
     }
-    let served: BTreeSet<String> =
-        files.by_path.values().filter_map(|file| file.workflow.clone()).collect();
+    let served: BTreeSet<String> = files
+        .by_path
+        .values()
+        .filter_map(|file| file.workflow.clone())
+        .collect();
     host.files.store(Arc::new(files));
     let gone: Vec<String> = {
         let catalog = host.catalog.load();
-        catalog.in_service.keys().filter(|id| !served.contains(*id)).cloned().collect()
+        catalog
+            .in_service
+            .keys()
+            .filter(|id| !served.contains(*id))
+            .cloned()
+            .collect()
     };
     for id in gone {
         remove(host, &id).await?;
@@ -101,7 +114,10 @@ fn list(folder: &Path) -> Vec<(String, Option<SystemTime>, u64)> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(problem) => {
-            warn!("could not read the workflows folder {}: {problem}", folder.display());
+            warn!(
+                "could not read the workflows folder {}: {problem}",
+                folder.display()
+            );
             return found;
         }
     };
@@ -141,17 +157,33 @@ async fn read(
             Some(id) => error!("{path} has errors: {id} goes on with the version before"),
             None => error!("{path} has errors: it is not in service"),
         }
-        FileState { workflow: keep.clone(), problems, modified, size }
+        FileState {
+            workflow: keep.clone(),
+            problems,
+            modified,
+            size,
+        }
     };
     if size > FILE_LIMIT {
-        return Ok(failed(vec![problem(path, format!("the file has {size} bytes; 4 MiB is the most"))]));
+        return Ok(failed(vec![problem(
+            path,
+            format!("the file has {size} bytes; 4 MiB is the most"),
+        )]));
     }
     let text = match tokio::fs::read(folder.join(path)).await {
         Ok(bytes) => String::from_utf8(bytes),
-        Err(error) => return Ok(failed(vec![problem(path, format!("could not read it: {error}"))])),
+        Err(error) => {
+            return Ok(failed(vec![problem(
+                path,
+                format!("could not read it: {error}"),
+            )]));
+        }
     };
     let Ok(text) = text else {
-        return Ok(failed(vec![problem(path, "the file is not UTF-8 text".to_owned())]));
+        return Ok(failed(vec![problem(
+            path,
+            "the file is not UTF-8 text".to_owned(),
+        )]));
     };
     let known = host.setup.load().known();
     let parsed = parse(&text, path, &known);
@@ -163,16 +195,27 @@ async fn read(
         }
     };
     let id = workflow.definition.id.clone();
-    let twin = others.by_path.iter().find(|(_, file)| file.workflow.as_ref() == Some(&id));
+    let twin = others
+        .by_path
+        .iter()
+        .find(|(_, file)| file.workflow.as_ref() == Some(&id));
     if let Some((other, _)) = twin {
-        let text = format!("{other} has the same name, {:?}; rename one", workflow.definition.name);
+        let text = format!(
+            "{other} has the same name, {:?}; rename one",
+            workflow.definition.name
+        );
         return Ok(failed(vec![problem(path, text)]));
     }
     for warning in &parsed.warnings {
         warn!("{}", warning.render());
     }
     put_in_service(host, &workflow).await?;
-    Ok(FileState { workflow: Some(id), problems: parsed.warnings, modified, size })
+    Ok(FileState {
+        workflow: Some(id),
+        problems: parsed.warnings,
+        modified,
+        size,
+    })
 }
 
 /// A problem with a file as a whole.
@@ -191,16 +234,26 @@ fn problem(path: &str, message: String) -> Diagnostic {
 
 async fn put_in_service(host: &Arc<Host>, workflow: &Arc<Workflow>) -> Result<(), Error> {
     let id = workflow.definition.id.clone();
-    let serving = host.catalog.load().in_service.get(&id).map(|one| {
-        (one.version, one.workflow.hash.clone())
-    });
-    let answer = host.take_anyway(&Input::Define(Arc::clone(workflow))).await?;
+    let serving = host
+        .catalog
+        .load()
+        .in_service
+        .get(&id)
+        .map(|one| (one.version, one.workflow.hash.clone()));
+    let answer = host
+        .take_anyway(&Input::Define(Arc::clone(workflow)))
+        .await?;
     let Answer::Version { now: version, .. } = answer else {
         return Ok(());
     };
     let mut catalog = (**host.catalog.load()).clone();
-    catalog.by_hash.insert(workflow.hash.clone(), Arc::clone(workflow));
-    let in_service = InService { workflow: Arc::clone(workflow), version };
+    catalog
+        .by_hash
+        .insert(workflow.hash.clone(), Arc::clone(workflow));
+    let in_service = InService {
+        workflow: Arc::clone(workflow),
+        version,
+    };
     catalog.in_service.insert(id.clone(), in_service);
     host.catalog.store(Arc::new(catalog));
     match serving {
@@ -223,15 +276,20 @@ async fn remove(host: &Arc<Host>, id: &str) -> Result<(), Error> {
     let removed = catalog.in_service.remove(id);
     host.catalog.store(Arc::new(catalog));
     let runs = running(host, id, None).await?;
-    let cancel =
-        removed.is_some_and(|one| one.workflow.definition.on_delete == OnDelete::Cancel);
+    let cancel = removed.is_some_and(|one| one.workflow.definition.on_delete == OnDelete::Cancel);
     if cancel {
         for run in &runs {
             host.take_anyway(&Input::Cancel(run.id.clone())).await?;
         }
-        info!("workflow {id}: its file is gone; {} runs were cancelled", runs.len());
+        info!(
+            "workflow {id}: its file is gone; {} runs were cancelled",
+            runs.len()
+        );
     } else {
-        info!("workflow {id}: its file is gone; {} runs go on to their end", runs.len());
+        info!(
+            "workflow {id}: its file is gone; {} runs go on to their end",
+            runs.len()
+        );
     }
     Ok(())
 }
@@ -239,7 +297,10 @@ async fn remove(host: &Arc<Host>, id: &str) -> Result<(), Error> {
 /// Marks workflows that were in service before the start and have no file now.
 pub(super) async fn retire_missing(host: &Arc<Host>) -> Result<(), Error> {
     let (from, to) = keys::table(b'w');
-    let heads = host.store.scan(&from, &to, usize::MAX, Direction::Forward).await?;
+    let heads = host
+        .store
+        .scan(&from, &to, usize::MAX, Direction::Forward)
+        .await?;
     for (_, versioned) in heads {
         let head: Head = record::decode(&versioned.value)?;
         let served = host.catalog.load().in_service.contains_key(&head.workflow);
@@ -255,7 +316,10 @@ async fn running(host: &Host, id: &str, hash: Option<&str>) -> Result<Vec<Run>, 
     let (mut from, to) = keys::table(b'r');
     let mut found = Vec::new();
     loop {
-        let page = host.store.scan(&from, &to, PAGE, Direction::Forward).await?;
+        let page = host
+            .store
+            .scan(&from, &to, PAGE, Direction::Forward)
+            .await?;
         for (_, versioned) in &page {
             let run: Run = record::decode(&versioned.value)?;
             let meant = run.workflow == id && hash.is_none_or(|hash| run.definition == hash);
@@ -280,7 +344,10 @@ pub(super) async fn watch(host: Arc<Host>, folder: PathBuf) {
         Ok(watcher)
     });
     if let Err(problem) = &watcher {
-        warn!("could not watch {}: {problem}; it is read every two seconds", folder.display());
+        warn!(
+            "could not watch {}: {problem}; it is read every two seconds",
+            folder.display()
+        );
     }
     while !host.is_stopping() {
         tokio::select! {

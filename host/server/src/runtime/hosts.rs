@@ -15,7 +15,10 @@ pub(super) struct Rules {
 impl Rules {
     /// Rules from the connection's settings that are addresses.
     pub(super) fn new(addresses: impl Iterator<Item = String>, built_in: bool) -> Self {
-        Self { addresses: addresses.filter_map(|one| Url::parse(&one).ok()).collect(), built_in }
+        Self {
+            addresses: addresses.filter_map(|one| Url::parse(&one).ok()).collect(),
+            built_in,
+        }
     }
 
     /// The address, if it may be asked.

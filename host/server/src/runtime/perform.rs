@@ -26,7 +26,8 @@ pub(super) async fn perform(host: &Arc<Host>, permit: Permit<Command>) {
         Command::Send(gated) => {
             let result = send(host, &gated).await;
             log_send(gated.message(), &result);
-            host.conclude(Input::Sent(gated.message().clone(), result)).await;
+            host.conclude(Input::Sent(gated.message().clone(), result))
+                .await;
         }
         Command::Look(message) => {
             let finding = look(host, &message).await;
@@ -60,11 +61,17 @@ fn log_send(message: &MessageId, result: &SendResult) {
 }
 
 fn problem(code: &str, text: impl Into<String>) -> Problem {
-    Problem { code: code.to_owned(), text: text.into() }
+    Problem {
+        code: code.to_owned(),
+        text: text.into(),
+    }
 }
 
 fn from_reason(reason: Reason) -> Problem {
-    Problem { code: reason.code, text: reason.text }
+    Problem {
+        code: reason.code,
+        text: reason.text,
+    }
 }
 
 /// How a talk with a provider ended.
@@ -96,14 +103,19 @@ enum Turn {
 
 /// Performs one request of a talk and keeps account of its effect.
 async fn turn(connectors: &Connectors, connector: &Connector, ask: Ask, past: &mut Past) -> Turn {
-    let wire = connectors.requests().perform(&ask.request, &connector.settings, connector.rules());
+    let wire = connectors
+        .requests()
+        .perform(&ask.request, &connector.settings, connector.rules());
     match wire.await {
         Wire::Answered(response) => {
             if ask.effect {
                 past.answered = true;
                 past.open |= response.status >= 500;
             }
-            Turn::Go(Answer { response, state: ask.state })
+            Turn::Go(Answer {
+                response,
+                state: ask.state,
+            })
         }
         Wire::NotSent(text) => Turn::Stop(Failure::Unavailable(reason("not_sent", text))),
         Wire::Denied(text) => Turn::Stop(Failure::Misconfigured(reason("not_allowed", text))),
@@ -113,7 +125,10 @@ async fn turn(connectors: &Connectors, connector: &Connector, ask: Ask, past: &m
 }
 
 fn reason(code: &str, text: String) -> Reason {
-    Reason { code: code.to_owned(), text }
+    Reason {
+        code: code.to_owned(),
+        text,
+    }
 }
 
 /// What the connector's own word counts for, given what the host saw.
@@ -129,7 +144,10 @@ fn believe<T>(failure: Failure, past: &Past) -> Talk<T> {
                 | Failure::Uncertain(reason) => reason.text,
                 Failure::RateLimited(_) => "too many requests".to_owned(),
             };
-            Talk::Unknown(problem("server_error", format!("the provider failed: {text}")))
+            Talk::Unknown(problem(
+                "server_error",
+                format!("the provider failed: {text}"),
+            ))
         }
         failure => Talk::Failed(failure),
     }
@@ -145,13 +163,16 @@ fn broke<T>(text: String, past: &Past) -> Talk<T> {
 }
 
 fn too_long<T>(past: &Past) -> Talk<T> {
-    broke(format!("the connector asked for more than {TALK} requests"), past)
+    broke(
+        format!("the connector asked for more than {TALK} requests"),
+        past,
+    )
 }
 
 async fn outgoing(host: &Host, message: &Message, now: Timestamp) -> OutgoingText {
-    let valid_for = message.valid_until.map(|until| {
-        u32::try_from(until.duration_since(now).as_secs().max(1)).unwrap_or(u32::MAX)
-    });
+    let valid_for = message
+        .valid_until
+        .map(|until| u32::try_from(until.duration_since(now).as_secs().max(1)).unwrap_or(u32::MAX));
     OutgoingText {
         id: message.id.to_string(),
         from: message.number.as_ref().map(ToString::to_string),
@@ -185,7 +206,11 @@ async fn send(host: &Arc<Host>, gated: &Gated) -> SendResult {
     let mut past = Past::default();
     let mut answer: Option<Answer> = None;
     for _ in 0..TALK {
-        let step = match connector.plugin.send(&context, &text, answer.as_ref()).await {
+        let step = match connector
+            .plugin
+            .send(&context, &text, answer.as_ref())
+            .await
+        {
             Ok(Ok(step)) => step,
             Ok(Err(failure)) => return send_result(believe(failure, &past), answer.as_ref()),
             Err(error) => return send_result(broke(error.to_string(), &past), None),
@@ -218,7 +243,10 @@ fn send_result(talk: Talk<String>, answer: Option<&Answer>) -> SendResult {
         }
         Talk::Failed(Failure::RateLimited(after)) => {
             let after = after.or_else(|| answer.and_then(|answer| retry_after(&answer.response)));
-            SendResult::RateLimited(after, problem("rate_limited", "the provider takes no more for now"))
+            SendResult::RateLimited(
+                after,
+                problem("rate_limited", "the provider takes no more for now"),
+            )
         }
         Talk::Failed(Failure::Unavailable(reason) | Failure::Uncertain(reason)) => {
             SendResult::Unavailable(from_reason(reason))
@@ -238,13 +266,19 @@ async fn look(host: &Arc<Host>, id: &MessageId) -> Finding {
     let Some(connector) = connectors.get(&message.connection) else {
         return unavailable(format!("there is no connection {:?}", message.connection));
     };
-    let attempted = message.attempts.last().map_or(message.created_at, |attempt| attempt.at);
+    let attempted = message
+        .attempts
+        .last()
+        .map_or(message.created_at, |attempt| attempt.at);
     let text = outgoing(host, &message, clock::now()).await;
     let context = connector.context(message.id.to_string());
     let mut answer: Option<Answer> = None;
     for _ in 0..TALK {
         let attempted = attempted.to_string();
-        let found = connector.plugin.find(&context, &text, &attempted, answer.as_ref()).await;
+        let found = connector
+            .plugin
+            .find(&context, &text, &attempted, answer.as_ref())
+            .await;
         let ask = match found {
             Ok(Ok(FindStep::Ask(ask))) => ask,
             Ok(Ok(FindStep::Candidates(found))) => {
@@ -273,7 +307,10 @@ async fn place(host: &Arc<Host>, id: &CallId) -> PlaceResult {
     };
     let connectors = host.connectors();
     let Some(connector) = connectors.get(&call.connection) else {
-        return refused("no_connection", format!("there is no connection {:?}", call.connection));
+        return refused(
+            "no_connection",
+            format!("there is no connection {:?}", call.connection),
+        );
     };
     let Some(contact) = &call.contact else {
         return refused("no_contact", "there is nobody to call".to_owned());
@@ -282,7 +319,10 @@ async fn place(host: &Arc<Host>, id: &CallId) -> PlaceResult {
         return refused("opted_out", format!("{contact} opted out meanwhile"));
     }
     let setup = host.setup();
-    let voice = call.agent.as_ref().and_then(|id| setup.agents.get(id)?.voice.clone());
+    let voice = call
+        .agent
+        .as_ref()
+        .and_then(|id| setup.agents.get(id)?.voice.clone());
     let script = match voice {
         Some(Voice::Say(text)) => Script::Say(text),
         Some(Voice::Url(url)) => Script::Address(url),
@@ -297,13 +337,22 @@ async fn place(host: &Arc<Host>, id: &CallId) -> PlaceResult {
         variables: serde_json::Value::Object(call.variables.clone()).to_string(),
         ring_for: call.ring_for,
         detect_machine: true,
-        status_url: format!("{}/hooks/{}/call?id={}", host.base_url(), call.connection, call.id),
+        status_url: format!(
+            "{}/hooks/{}/call?id={}",
+            host.base_url(),
+            call.connection,
+            call.id
+        ),
     };
     let context = connector.context(call.id.to_string());
     let mut past = Past::default();
     let mut answer: Option<Answer> = None;
     for _ in 0..TALK {
-        let step = match connector.plugin.place(&context, &outgoing, answer.as_ref()).await {
+        let step = match connector
+            .plugin
+            .place(&context, &outgoing, answer.as_ref())
+            .await
+        {
             Ok(Ok(step)) => step,
             Ok(Err(failure)) => return place_result(believe(failure, &past)),
             Err(error) => return place_result(broke(error.to_string(), &past)),
@@ -326,7 +375,9 @@ fn place_result(talk: Talk<String>) -> PlaceResult {
         Talk::Done(provider_id) => PlaceResult::Accepted { provider_id },
         Talk::Unknown(problem) => PlaceResult::Unknown(problem),
         Talk::Failed(failure) => PlaceResult::Refused(match failure {
-            Failure::RateLimited(_) => problem("rate_limited", "the provider takes no more for now"),
+            Failure::RateLimited(_) => {
+                problem("rate_limited", "the provider takes no more for now")
+            }
             Failure::Rejected(reason)
             | Failure::OptedOut(reason)
             | Failure::Misconfigured(reason)

@@ -42,15 +42,22 @@ pub async fn load(sandbox: &Sandbox, built_in: &[(&str, &[u8])], folder: &Path) 
     };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    for path in paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "wasm")) {
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    for path in paths
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "wasm"))
+    {
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
         let Some(name) = name else { continue };
         let size = std::fs::metadata(&path).map(|data| data.len());
         let bytes = match size {
             Ok(size) if size > FILE_LIMIT => {
                 Err(format!("the file has {size} bytes; 128 MiB is the most"))
             }
-            _ => tokio::fs::read(&path).await.map_err(|error| format!("could not read it: {error}")),
+            _ => tokio::fs::read(&path)
+                .await
+                .map_err(|error| format!("could not read it: {error}")),
         };
         match bytes {
             Ok(bytes) => add(sandbox, &mut plugins, &name, &bytes, false).await,
@@ -67,9 +74,19 @@ async fn add(sandbox: &Sandbox, plugins: &mut Plugins, name: &str, wasm: &[u8], 
     match sandbox.load(name, wasm).await {
         Ok(plugin) => {
             let roles: Vec<String> = plugin.roles.iter().map(ToString::to_string).collect();
-            info!("plugin {name}: {} ({})", roles.join(", "), if built_in { "built in" } else { "from the plugins folder" });
+            info!(
+                "plugin {name}: {} ({})",
+                roles.join(", "),
+                if built_in {
+                    "built in"
+                } else {
+                    "from the plugins folder"
+                }
+            );
             plugins.failed.remove(name);
-            plugins.loaded.insert(name.to_owned(), Loaded { plugin, built_in });
+            plugins
+                .loaded
+                .insert(name.to_owned(), Loaded { plugin, built_in });
         }
         Err(problem) => {
             error!("plugin {name} is not in service: {problem}");

@@ -146,6 +146,12 @@ impl Host {
         self.ready.store(true, Ordering::Release);
     }
 
+    /// Takes no more work from now on; what is under way goes on.
+    pub fn refuse(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.timers.stop();
+    }
+
     /// Whether the host takes no more work.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
@@ -206,7 +212,13 @@ impl Host {
                 self.notice(&act.notices);
                 return Ok(act.answer);
             }
-            let Act { batch, commands, notices, entries, answer } = act;
+            let Act {
+                batch,
+                commands,
+                notices,
+                entries,
+                answer,
+            } = act;
             let timers: Vec<Key> = batch
                 .writes
                 .iter()
@@ -234,7 +246,10 @@ impl Host {
     async fn decide(&self, input: &Input, seed: u128) -> Result<Act, Error> {
         let setup = self.setup.load();
         let catalog = self.catalog.load();
-        let world = World { setup: &setup, workflows: &catalog };
+        let world = World {
+            setup: &setup,
+            workflows: &catalog,
+        };
         let now = clock::now();
         let mut facts = Facts::default();
         self.load(&mut facts, engine::expected(input)).await?;
@@ -302,7 +317,10 @@ impl Host {
     /// Whether a number was stopped since the host started: the last look before
     /// the first byte of a text.
     pub(super) fn was_stopped(&self, phone: &PhoneNumber) -> bool {
-        self.stopped.read().unwrap_or_else(PoisonError::into_inner).contains(phone)
+        self.stopped
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(phone)
     }
 
     pub(super) fn count(&self, name: &'static str) {
@@ -330,7 +348,10 @@ impl Host {
     ///
     /// # Errors
     /// When the store cannot be read, or the record cannot be used.
-    pub async fn read<T: serde::de::DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+    pub async fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<T>, Error> {
         match self.store.get(key).await? {
             Some(Versioned { value, .. }) => Ok(Some(record::decode(&value)?)),
             None => Ok(None),
@@ -346,11 +367,10 @@ impl Host {
         Ok(stored.unwrap_or_else(|| Contact::new(phone.clone(), clock::now())))
     }
 
-    /// Stops taking work, waits for requests under way, at most this long, and
-    /// closes the store. What is not finished by then is settled at the next start.
+    /// Stops taking work, and waits for requests under way, at most this long.
+    /// What is not finished by then is settled at the next start.
     pub async fn stop(&self, patience: Duration) {
-        self.stopping.store(true, Ordering::Release);
-        self.timers.stop();
+        self.refuse();
         let drained = async {
             loop {
                 let idle = self.idle.notified();
@@ -362,10 +382,9 @@ impl Host {
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
             let left = self.requests_in_flight();
-            warn!("{left} requests were still under way; their outcome is found out at the next start");
-        }
-        if let Err(problem) = self.store.close().await {
-            error!("could not close the store cleanly: {problem}");
+            warn!(
+                "{left} requests were still under way; their outcome is found out at the next start"
+            );
         }
     }
 }

@@ -33,7 +33,9 @@ pub async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error>
     files::retire_missing(&host).await?;
     let lost = recover(&host).await?;
     if lost > 0 {
-        warn!("{lost} requests were under way when the host last stopped; finding out what became of them");
+        warn!(
+            "{lost} requests were under way when the host last stopped; finding out what became of them"
+        );
     }
     let due = timers::load(&host).await?;
     info!("{due} timers are due within the hour");
@@ -47,7 +49,10 @@ pub async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error>
 /// Every attempt without an outcome becomes an unknown one.
 async fn recover(host: &Arc<Host>) -> Result<usize, Error> {
     let (from, to) = keys::table(b'i');
-    let open = host.store.scan(&from, &to, usize::MAX, Direction::Forward).await?;
+    let open = host
+        .store
+        .scan(&from, &to, usize::MAX, Direction::Forward)
+        .await?;
     for (key, _) in &open {
         let id = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default()).into_owned();
         let input = match (MessageId::parse(&id), CallId::parse(&id)) {

@@ -55,7 +55,10 @@ impl Timers {
 
     /// How many are held.
     pub(super) fn len(&self) -> usize {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Fires no more.
@@ -85,7 +88,10 @@ pub(super) async fn load(host: &Host) -> Result<usize, ringback_store::Error> {
     let (mut from, to) = keys::timers_until(until);
     let mut loaded = 0;
     loop {
-        let page = host.store.scan(&from, &to, PAGE, Direction::Forward).await?;
+        let page = host
+            .store
+            .scan(&from, &to, PAGE, Direction::Forward)
+            .await?;
         let full = page.len() == PAGE;
         loaded += page.len();
         if let Some((last, _)) = page.last() {

@@ -89,11 +89,13 @@ impl Requests {
             contract::Body::Form(fields) => builder
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(
-                    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish(),
+                    form_urlencoded::Serializer::new(String::new())
+                        .extend_pairs(fields)
+                        .finish(),
                 ),
-            contract::Body::Json(text) => {
-                builder.header("content-type", "application/json").body(text.clone())
-            }
+            contract::Body::Json(text) => builder
+                .header("content-type", "application/json")
+                .body(text.clone()),
         };
         match builder.send().await {
             Ok(response) => read(response).await,
@@ -106,13 +108,12 @@ impl Requests {
 }
 
 /// The request's own headers, and a credential that is one.
-fn headers(
-    request: &contract::Request,
-    connection: &Connection,
-) -> Result<HeaderMap, String> {
+fn headers(request: &contract::Request, connection: &Connection) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &str, secret: bool| {
-        let parsed = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+        let parsed = HeaderName::try_from(name)
+            .ok()
+            .zip(HeaderValue::try_from(value).ok());
         let Some((name, mut value)) = parsed else {
             return Err(format!("the header {name:?} cannot be sent as it is"));
         };
@@ -124,12 +125,19 @@ fn headers(
         add(name, value, false)?;
     }
     let secret = |name: &String| {
-        connection.secrets.get(name).ok_or_else(|| missing(connection, name))
+        connection
+            .secrets
+            .get(name)
+            .ok_or_else(|| missing(connection, name))
     };
     match &request.credential {
         contract::Credential::None | contract::Credential::Basic(_) => {}
         contract::Credential::Bearer(name) => {
-            add("authorization", &format!("Bearer {}", secret(name)?.expose()), true)?;
+            add(
+                "authorization",
+                &format!("Bearer {}", secret(name)?.expose()),
+                true,
+            )?;
         }
         contract::Credential::Header((header, name)) => {
             add(header, secret(name)?.expose(), true)?;
@@ -139,7 +147,10 @@ fn headers(
 }
 
 fn missing(connection: &Connection, secret: &str) -> String {
-    format!("the connection {} has no secret setting {secret:?}", connection.name)
+    format!(
+        "the connection {} has no secret setting {secret:?}",
+        connection.name
+    )
 }
 
 /// Reads an answer. A body that breaks off leaves the effect unknown.
@@ -149,7 +160,10 @@ async fn read(mut response: reqwest::Response) -> Wire {
         .headers()
         .iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect();
     let mut body = Vec::new();
@@ -159,7 +173,13 @@ async fn read(mut response: reqwest::Response) -> Wire {
                 return Wire::Broken("the answer is larger than 1 MiB".to_owned());
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Wire::Answered(contract::Response { status, headers, body }),
+            Ok(None) => {
+                return Wire::Answered(contract::Response {
+                    status,
+                    headers,
+                    body,
+                });
+            }
             Err(error) => return Wire::Broken(describe(&error)),
         }
     }
@@ -167,7 +187,10 @@ async fn read(mut response: reqwest::Response) -> Wire {
 
 /// Seconds to wait, as the answer's `Retry-After` has them.
 pub(super) fn retry_after(response: &contract::Response) -> Option<u32> {
-    let found = response.headers.iter().find(|(name, _)| name == RETRY_AFTER.as_str());
+    let found = response
+        .headers
+        .iter()
+        .find(|(name, _)| name == RETRY_AFTER.as_str());
     found.and_then(|(_, value)| value.trim().parse().ok())
 }
 
