@@ -33,6 +33,14 @@ fn send(body: &str) -> Action {
     })
 }
 
+fn send_as(agent: &str, body: &str) -> Action {
+    let Action::Send(mut send) = send(body) else {
+        unreachable!()
+    };
+    send.agent = Some(agent.to_owned());
+    Action::Send(send)
+}
+
 fn wait(seconds: u64) -> Action {
     Action::Wait(Wait {
         seconds,
@@ -130,7 +138,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
         Again::AfterFinished,
         vec![CancelOn::Reply, CancelOn::OptOut],
         steps(vec![
-            ("one", "", send("First words.")),
+            ("one", "", send_as("desk", "First words.")),
             (
                 "day",
                 "",
@@ -143,7 +151,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
                     ..Wait::default()
                 }),
             ),
-            ("two", "", send("Second words.")),
+            ("two", "", send_as("desk", "Second words.")),
             ("forever", "", reply(None)),
         ]),
     );
@@ -189,7 +197,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
 /// The world of a seed.
 pub(super) fn stress(seed: u64) -> Scenario {
     let mut random = Random::new(seed ^ 0x5eed);
-    let mut connection = |name: &str, random: &mut Random| Connection {
+    let connection = |name: &str, random: &mut Random| Connection {
         name: name.to_owned(),
         idempotent: random.chance(300),
         handles_opt_out: random.chance(200),
