@@ -6,5 +6,6 @@ pub mod engine;
 pub mod model;
 pub mod policy;
 pub mod schedule;
+pub mod simulation;
 pub mod sms;
 pub mod workflow;

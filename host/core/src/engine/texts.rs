@@ -210,7 +210,9 @@ fn begin(
         outcome: None,
     });
     tx.put(keys::text_in_flight(&message.id), &now)?;
-    let stopped_counts = !matches!(message.origin, Origin::Keyword);
+    // What passed the gate of a contact who opted out is the confirmation of that;
+    // everything else is called off when the contact opts out from here on.
+    let stopped_counts = contact.opted_out.is_none();
     tx.commands.push(Command::Send(Gated::new(
         message.id.clone(),
         message.contact.clone(),

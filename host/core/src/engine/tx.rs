@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,8 +138,13 @@ impl<'a> Tx<'a> {
         self.put(keys::contact(&contact.phone), contact)
     }
 
-    /// Sets a timer and gives its key.
+    /// Sets a timer and gives its key. Keys count whole milliseconds, so the due
+    /// time is rounded up to one: a key must never say earlier than its timer.
     pub(super) fn set_timer(&mut self, due: Timestamp, task: Task) -> Step<Key> {
+        let up = TimestampRound::new()
+            .smallest(Unit::Millisecond)
+            .mode(RoundMode::Ceil);
+        let due = due.round(up).unwrap_or(due);
         let key = keys::timer(due, self.ids.timer());
         self.put(key.clone(), &Timer { due, task })?;
         Ok(key)

@@ -11,12 +11,15 @@ use crate::workflow::Intent;
 const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Nobody who said STOP is texted. The one confirmation of the STOP itself is
-/// allowed by 47 CFR 64.1200(a)(12), within five minutes.
+/// allowed by 47 CFR 64.1200(a)(12), within five minutes. It is the text that was
+/// made in the step that recorded the opt-out; the answers to HELP and START are
+/// not.
 pub(super) fn opt_out(known: &Known<'_>, now: Timestamp) -> Ruling {
     let Some(out) = &known.contact.opted_out else {
         return Ruling::Pass;
     };
     let confirms = matches!(known.message.origin, Origin::Keyword)
+        && known.message.created_at == out.at
         && now.duration_since(out.at) <= SignedDuration::from_mins(5);
     if confirms {
         return Ruling::Pass;

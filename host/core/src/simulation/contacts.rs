@@ -1,0 +1,340 @@
+//! Everybody outside: contacts who write, call and say STOP, programs that send,
+//! people who take conversations over and decide about unknown texts.
+
+use serde_json::Map;
+
+use super::driver::{Happening, Simulation};
+use super::story::Failure;
+use crate::engine::{
+    CallOutcome, CallReport, Calls, Decide, Idempotency, IncomingText, Input, PlaceRequest,
+    SendRequest, StartRequest,
+};
+use crate::model::{
+    Conversation, Direction, Message, OptOutSource, Origin, PhoneNumber, Run, RunStatus, Status,
+    keys,
+};
+use crate::sms::Keyword;
+use crate::workflow::{Intent, OnUnknown};
+
+/// What contacts write; the words of the law as often as anything else.
+const WORDS: &[&str] = &[
+    "hello",
+    "what is the price?",
+    "yes",
+    "STOP",
+    "please stop texting me",
+    "START",
+    "HELP",
+    "tomorrow at ten",
+    "who is this",
+];
+
+impl Simulation {
+    /// Something new happens outside, and something else later.
+    pub(super) fn life(&mut self) -> Result<(), Box<Failure>> {
+        let pause = match self.random.below(10) {
+            0 => self.random.between(60_000, 30_000_000),
+            1..=5 => self.random.between(1, 2_000),
+            _ => self.random.between(1_000, 60_000),
+        };
+        self.after(pause, Happening::Life);
+        let contacts = self.scenario.contacts.clone();
+        let Some(contact) = self.random.pick(&contacts).cloned() else {
+            return Ok(());
+        };
+        match self.random.below(30) {
+            0..=7 => self.writes(&contact),
+            8..=14 => self.calls(&contact),
+            15..=19 => self.program_sends(&contact, Origin::Api),
+            20 => self.program_sends(&contact, Origin::Person),
+            21 => {
+                let out = self.random.chance(400);
+                let input = Input::OptOut(contact, out, OptOutSource::Api);
+                self.after(0, Happening::Hook(input, 0));
+            }
+            22 | 23 => self.starts(&contact),
+            24 => self.places(&contact),
+            25 => {
+                if let Some(input) = self.conversation_changes_hands()? {
+                    self.after(0, Happening::Hook(input, 0));
+                }
+            }
+            26 => {
+                if let Some(input) = self.run_is_cancelled()? {
+                    self.after(0, Happening::Hook(input, 0));
+                }
+            }
+            27 => {
+                let workflows = self.scenario.workflows.clone();
+                if let Some(workflow) = self.random.pick(&workflows) {
+                    let input = Input::Define(workflow.clone());
+                    self.after(0, Happening::Hook(input, 0));
+                }
+            }
+            _ => {
+                if let Some(input) = self.open_review()? {
+                    self.after(0, Happening::Hook(input, 0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One of our numbers with its connection.
+    fn number(&mut self) -> Option<(PhoneNumber, String, String)> {
+        let numbers: Vec<(PhoneNumber, String, String)> = self
+            .scenario
+            .setup
+            .agents
+            .values()
+            .flat_map(|agent| {
+                let connection = agent.connection.clone().unwrap_or_default();
+                agent
+                    .numbers
+                    .iter()
+                    .map(move |one| (one.clone(), connection.clone(), agent.id.clone()))
+            })
+            .collect();
+        self.random.pick(&numbers).cloned()
+    }
+
+    /// A webhook, as often as its sender feels like.
+    fn hook(&mut self, after: u64, input: Input) {
+        self.after(after, Happening::Hook(input.clone(), 0));
+        if !self.calm && self.random.chance(self.scenario.faults.webhook) {
+            let again = after + self.random.between(0, 20_000);
+            self.after(again, Happening::Hook(input, 0));
+        }
+    }
+
+    fn writes(&mut self, contact: &PhoneNumber) {
+        if let Some((to, connection, _)) = self.number() {
+            self.text(contact, &to, &connection, 0);
+        }
+    }
+
+    fn text(&mut self, from: &PhoneNumber, to: &PhoneNumber, connection: &str, after: u64) {
+        let body = self.random.pick(WORDS).copied().unwrap_or("hello");
+        let provider_id = self.provider.issue("I");
+        let blocks = self
+            .scenario
+            .setup
+            .connections
+            .get(connection)
+            .is_some_and(|one| one.handles_opt_out);
+        match crate::sms::keyword(body) {
+            Some(Keyword::Stop) if blocks => {
+                self.provider.blocked.insert(from.clone());
+            }
+            Some(Keyword::Start) if blocks => {
+                self.provider.blocked.remove(from);
+            }
+            _ => {}
+        }
+        let input = Input::Text(IncomingText {
+            connection: connection.to_owned(),
+            provider_id,
+            from: from.clone(),
+            to: to.clone(),
+            body: body.to_owned(),
+            media: Vec::new(),
+            keyword: None,
+        });
+        self.hook(after, input);
+    }
+
+    /// A contact has got a text, and may answer it.
+    pub(super) fn contact_reads(&mut self, message: &Message) {
+        if self.calm || !self.random.chance(300) {
+            return;
+        }
+        let (to, connection) = match &message.number {
+            Some(number) => (number.clone(), message.connection.clone()),
+            None => match self.number() {
+                Some((number, connection, _)) => (number, connection),
+                None => return,
+            },
+        };
+        let pause = self.random.between(100, 300_000);
+        self.text(&message.contact, &to, &connection, pause);
+    }
+
+    fn calls(&mut self, contact: &PhoneNumber) {
+        let Some((to, connection, agent)) = self.number() else {
+            return;
+        };
+        let forwards = self
+            .scenario
+            .setup
+            .agents
+            .get(&agent)
+            .is_some_and(|agent| matches!(agent.calls, Some(Calls::Forward { .. })));
+        let hidden = self.random.chance(50);
+        let report = CallReport {
+            connection,
+            provider_id: self.provider.issue("C"),
+            id: None,
+            direction: Direction::Inbound,
+            from: (!hidden).then(|| contact.clone()),
+            to: Some(to),
+            outcome: CallOutcome::Ringing,
+            forwarded: false,
+            started_at: None,
+            ended_at: None,
+            duration: None,
+            summary: None,
+            transcript: None,
+            recording_url: None,
+            cause: None,
+        };
+        let end = [
+            CallOutcome::NoAnswer,
+            CallOutcome::Busy,
+            CallOutcome::Failed,
+            CallOutcome::Voicemail,
+            CallOutcome::Completed,
+        ];
+        let end = self
+            .random
+            .pick(&end)
+            .copied()
+            .unwrap_or(CallOutcome::Failed);
+        let at = |outcome, forwarded| {
+            Input::Call(CallReport {
+                outcome,
+                forwarded,
+                ..report.clone()
+            })
+        };
+        // Reports may overtake each other.
+        let first = self.random.between(0, 2_000);
+        let second = self.random.between(500, 20_000);
+        self.hook(first, at(CallOutcome::Ringing, false));
+        self.hook(second, at(end, forwards));
+        if forwards {
+            let third = second + self.random.between(0, 2_000);
+            self.hook(third, at(CallOutcome::Completed, false));
+        }
+    }
+
+    fn program_sends(&mut self, contact: &PhoneNumber, origin: Origin) {
+        let Some((from, connection, agent)) = self.number() else {
+            return;
+        };
+        let key = self.provider.issue("A");
+        let body = match self.random.below(3) {
+            0 => "the same words".to_owned(),
+            _ => format!("words of {key}"),
+        };
+        let request = SendRequest {
+            idempotency: Some(Idempotency {
+                source: "api".to_owned(),
+                key,
+                digest: body.clone(),
+            }),
+            agent,
+            connection,
+            from: Some(from),
+            to: contact.clone(),
+            body,
+            media: Vec::new(),
+            intent: match self.random.below(4) {
+                0 => Intent::Marketing,
+                _ => Intent::Transactional,
+            },
+            origin,
+            valid_until: match self.random.below(6) {
+                0 => self
+                    .now
+                    .checked_add(jiff::SignedDuration::from_mins(30))
+                    .ok(),
+                _ => None,
+            },
+            on_unknown: match self.random.below(4) {
+                0 => OnUnknown::Resend,
+                _ => OnUnknown::Hold,
+            },
+        };
+        self.hook(0, Input::Send(request));
+    }
+
+    fn starts(&mut self, contact: &PhoneNumber) {
+        let ids: Vec<String> = self.catalog.in_service.keys().cloned().collect();
+        let Some(workflow) = self.random.pick(&ids).cloned() else {
+            return;
+        };
+        let key = self.provider.issue("A");
+        let request = StartRequest {
+            idempotency: Some(Idempotency {
+                source: "start".to_owned(),
+                key,
+                digest: workflow.clone(),
+            }),
+            workflow,
+            contact: Some(contact.clone()),
+            input: Map::new(),
+        };
+        self.hook(0, Input::Start(request));
+    }
+
+    fn places(&mut self, contact: &PhoneNumber) {
+        let Some((from, connection, agent)) = self.number() else {
+            return;
+        };
+        let request = PlaceRequest {
+            idempotency: None,
+            agent,
+            connection,
+            from,
+            to: contact.clone(),
+            variables: Map::new(),
+            ring_for: 20,
+        };
+        self.after(0, Happening::Hook(Input::Place(request), 0));
+    }
+
+    fn conversation_changes_hands(&mut self) -> Result<Option<Input>, Box<Failure>> {
+        let (from, to) = keys::table(b'c');
+        let all: Vec<_> = self.state.range(&from, &to).map(|(key, _)| key).collect();
+        let Some(key) = self.random.pick(&all).map(|key| (*key).clone()) else {
+            return Ok(None);
+        };
+        let conversation: Option<Conversation> = self.get(&key)?;
+        Ok(conversation.map(|one| match one.handoff {
+            Some(_) => Input::Release(one.id),
+            None => Input::Take(one.id, "ann".to_owned(), "curious".to_owned()),
+        }))
+    }
+
+    fn run_is_cancelled(&mut self) -> Result<Option<Input>, Box<Failure>> {
+        let (from, to) = keys::table(b'r');
+        for (key, _) in self.state.range(&from, &to) {
+            if let Some(run) = self.get::<Run>(key)?
+                && run.status == RunStatus::Running
+            {
+                return Ok(Some(Input::Cancel(run.id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A person decides about a text that stayed unknown.
+    pub(super) fn open_review(&mut self) -> Result<Option<Input>, Box<Failure>> {
+        let (from, to) = keys::table(b'o');
+        let mut found = None;
+        for (key, _) in self.state.range(&from, &to) {
+            if let Some(message) = self.get::<Message>(key)?
+                && message.status == Status::NeedsReview
+            {
+                found = Some(message.id);
+                break;
+            }
+        }
+        let decision = match self.random.below(3) {
+            0 => Decide::Sent,
+            1 => Decide::Resend,
+            _ => Decide::Drop,
+        };
+        Ok(found.map(|id| Input::Decide(id, decision)))
+    }
+}
