@@ -21,6 +21,7 @@ use crate::api::{self, ApiState, Keys, Scope};
 use crate::cli::hostfile::HostFile;
 use crate::config::{self, Config, ConnectorTraits, Loaded, Overrides, System};
 use crate::dashboard::{Boot, Dashboard, OurNumber, Sessions, Simulator};
+use crate::refresh::{self, Started};
 use crate::runtime::plugins::{self, Plugins};
 use crate::runtime::{self, Connector, Connectors, Host, Parts, Requests, clock};
 use crate::simulator::{Network, NetworkOptions, Pace};
@@ -62,7 +63,8 @@ pub(crate) async fn serve(
     let address = listener.local_addr()?;
     loaded.config.server.listen = address;
     let local = format!("http://{}", reachable(address));
-    let secret = fill_simulator(&mut loaded.config, &local);
+    let fresh = loaded.config.clone();
+    fill_simulator(&mut loaded.config, &local, &fresh);
 
     let sandbox = Sandbox::new(ringback_sandbox::Options {
         cache_dir: Some(data.join("cache")),
@@ -79,18 +81,33 @@ pub(crate) async fn serve(
     };
     let host = runtime::start(parts, config.workflows.clone()).await?;
     let key = fresh_key(&keys, store.as_ref(), &config).await?;
-    let app = routes(&host, &config, &keys, &plugins, &secret);
+    let app = routes(&host, &config, &keys, &plugins);
     let _host_file = HostFile::write(&data, &local, &key)?;
     announce(out, &config, &local, &key)?;
+    let overrides = overrides.clone();
+    let started = Started { config, overrides, sandbox, local: local.clone() };
+    tokio::spawn(refresh::watch(Arc::clone(&host), started));
     info!("listening on {local}");
     let stopping = Arc::clone(&host);
-    axum::serve(listener, app.into_make_service())
-        .with_graceful_shutdown(async move {
-            stop_signal().await;
-            info!("stopping: no more work is taken");
-            stopping.refuse();
-        })
-        .await?;
+    let (told, mut order) = tokio::sync::oneshot::channel();
+    let serving = axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async move {
+        stop_signal().await;
+        info!("stopping: no more work is taken");
+        stopping.refuse();
+        // The receiver lives as long as this function.
+        let _ = told.send(());
+    });
+    tokio::select! {
+        served = serving => served?,
+        // Somebody who follows the feed would keep the server open for ever.
+        () = async {
+            if (&mut order).await.is_ok() {
+                tokio::time::sleep(PATIENCE).await;
+            } else {
+                std::future::pending().await
+            }
+        } => {}
+    }
     host.stop(PATIENCE).await;
     store.close().await?;
     info!("stopped");
@@ -121,21 +138,21 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Gives the connections to the pretend network its address and a secret of
-/// this start, where the file gives none.
-fn fill_simulator(config: &mut Config, local: &str) -> Secret {
-    let secret = Secret::new(format!("{:032x}{:032x}", clock::seed(), clock::seed()));
-    for connection in config.connections.values_mut().filter(|one| one.connector == SIMULATOR) {
+/// Gives the connections to the pretend network its address, and a secret of
+/// this start where the file gives none; a later call keeps the secret of `before`.
+pub(crate) fn fill_simulator(config: &mut Config, local: &str, before: &Config) {
+    for (name, connection) in &mut config.connections {
+        if connection.connector != SIMULATOR {
+            continue;
+        }
         let base_url = format!("{local}/simulator/v1");
         connection.values.entry("base_url".to_owned()).or_insert(base_url);
-        connection.secrets.entry("secret".to_owned()).or_insert_with(|| secret.clone());
+        let earlier = before.connections.get(name).and_then(|one| one.secrets.get("secret"));
+        let secret = earlier.cloned().unwrap_or_else(|| {
+            Secret::new(format!("{:032x}{:032x}", clock::seed(), clock::seed()))
+        });
+        connection.secrets.entry("secret".to_owned()).or_insert(secret);
     }
-    config
-        .connections
-        .values()
-        .find(|one| one.connector == SIMULATOR)
-        .and_then(|one| one.secrets.get("secret").cloned())
-        .unwrap_or(secret)
 }
 
 /// Checks the connections' settings against what their components say.
@@ -182,7 +199,7 @@ impl config::Connectors for Plugins {
 }
 
 /// The configuration as the engine sees it.
-fn setup(config: &Config, plugins: &Plugins) -> Setup {
+pub(crate) fn setup(config: &Config, plugins: &Plugins) -> Setup {
     config.setup(|connector| {
         let description =
             plugins.loaded.get(connector).and_then(|loaded| loaded.plugin.description.as_ref());
@@ -194,7 +211,7 @@ fn setup(config: &Config, plugins: &Plugins) -> Setup {
 }
 
 /// The accounts, each with its component.
-fn connectors(config: &Config, plugins: &Plugins) -> anyhow::Result<Connectors> {
+pub(crate) fn connectors(config: &Config, plugins: &Plugins) -> anyhow::Result<Connectors> {
     let mut by_name = BTreeMap::new();
     for (name, connection) in &config.connections {
         let Some(loaded) = plugins.loaded.get(&connection.connector) else {
@@ -225,7 +242,7 @@ fn routes(
     config: &Config,
     keys: &Arc<Keys>,
     plugins: &Plugins,
-    secret: &Secret,
+
 ) -> Router {
     let public = config.public_base();
     let secure = public.starts_with("https://");
@@ -235,7 +252,9 @@ fn routes(
     let boot = boot(config);
     let dashboard = Dashboard::new(sessions, move || boot.clone());
     let mut app = api::router(state.clone()).merge(dashboard.routes());
-    if let Some((name, _)) = simulated {
+    if let Some((name, connection)) = simulated
+        && let Some(secret) = connection.secrets.get("secret")
+    {
         let network = Network::new(
             NetworkOptions {
                 secret: secret.clone(),

@@ -206,7 +206,7 @@ fn keyword(
     let conversation = tx
         .get(&keys::conversation(&conversation.id))?
         .unwrap_or_else(|| conversation.clone());
-    texts::queue(world, tx, conversation, draft)?;
+    texts::queue(tx, conversation, draft)?;
     Ok(true)
 }
 

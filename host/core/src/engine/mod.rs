@@ -124,7 +124,7 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Text(text) => inbound::text(world, tx, text),
         Input::Report(report) => texts::report(world, tx, report),
         Input::Call(report) => calls::report(world, tx, report),
-        Input::Send(request) => requests::send(world, tx, request),
+        Input::Send(request) => requests::send(tx, request),
         Input::Place(request) => requests::place(world, tx, request),
         Input::Start(request) => requests::start(world, tx, request),
         Input::Timer(key) => timer(world, tx, key),

@@ -63,7 +63,7 @@ fn take(tx: &mut Tx<'_>, idempotency: Option<&Idempotency>, made: Made) -> Step<
 }
 
 /// A text is wanted.
-pub(super) fn send(world: World<'_>, tx: &mut Tx<'_>, request: &SendRequest) -> Step<Answer> {
+pub(super) fn send(tx: &mut Tx<'_>, request: &SendRequest) -> Step<Answer> {
     if let Some(answer) = repeated(tx, request.idempotency.as_ref())? {
         return Ok(answer);
     }
@@ -79,7 +79,7 @@ pub(super) fn send(world: World<'_>, tx: &mut Tx<'_>, request: &SendRequest) -> 
         valid_until: request.valid_until,
         on_unknown: request.on_unknown,
     };
-    let id = texts::queue(world, tx, conversation, draft)?;
+    let id = texts::queue(tx, conversation, draft)?;
     take(tx, request.idempotency.as_ref(), Made::Message(id.clone()))?;
     Ok(Answer::Message(id))
 }

@@ -223,7 +223,7 @@ fn send(
     if run.agent.as_deref() == Some(agent.id.as_str()) {
         run.conversation = Some(conversation.id.clone());
     }
-    let message = texts::queue(world, tx, conversation, draft)?;
+    let message = texts::queue(tx, conversation, draft)?;
     Ok(Next::Wait(
         Waiting::Text { message },
         format!("texts {phone}"),
@@ -415,7 +415,7 @@ fn hand_over(
         {
             draft.number = Some(number.clone());
         }
-        let message = texts::queue(world, tx, conversation, draft)?;
+        let message = texts::queue(tx, conversation, draft)?;
         return Ok(Next::Wait(
             Waiting::Text { message },
             "sends a last text".to_owned(),

@@ -55,18 +55,11 @@ impl Draft {
 
 /// Makes a text of a draft and puts it at the end of its conversation's lane.
 pub(super) fn queue(
-    world: World<'_>,
     tx: &mut Tx<'_>,
     mut conversation: Conversation,
     draft: Draft,
 ) -> Step<MessageId> {
     let id = tx.ids.message();
-    let from_contact_side = world.setup.connections.get(&draft.connection);
-    // A sender pool chooses by itself, unless a number was asked for.
-    let number = draft.number.filter(|number| {
-        conversation.number.as_ref() == Some(number)
-            || !from_contact_side.is_some_and(|connection| connection.chooses_sender)
-    });
     let message = Message {
         id: id.clone(),
         direction: Direction::Outbound,
@@ -74,7 +67,7 @@ pub(super) fn queue(
         agent: conversation.agent.clone(),
         connection: draft.connection,
         contact: conversation.contact.clone(),
-        number,
+        number: draft.number,
         segments: inbound::count(&draft.body),
         body: draft.body,
         media: draft.media,

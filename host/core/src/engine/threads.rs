@@ -117,7 +117,6 @@ fn notify(
     };
     let thread = open(tx, &agent.id, &person.phone)?;
     texts::queue(
-        world,
         tx,
         thread,
         texts::Draft::new(agent, body, Origin::Notice, Intent::Transactional),

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::driver::Simulation;
 use super::story::Failure;
-use crate::engine::{Act, Answer, Calls, CallOutcome, Command, Delivery, Input};
+use crate::engine::{Act, Answer, CallOutcome, Calls, Command, Delivery, Input};
 use crate::model::{
     Batch, CallId, Contact, Conversation, ConversationId, Direction, Key, Message, MessageId,
     Origin, Outcome, PhoneNumber, Run, RunStatus, Status, Task, Tick, Timer, Waiting, keys, record,
@@ -50,7 +50,10 @@ pub(super) struct Truth {
 /// One line of the story about a commit.
 pub(super) fn line(input: &Input, act: &Act) -> String {
     let mut line = match input {
-        Input::Text(text) => format!("{} writes {:?} ({})", text.from, text.body, text.provider_id),
+        Input::Text(text) => format!(
+            "{} writes {:?} ({})",
+            text.from, text.body, text.provider_id
+        ),
         Input::Report(report) => format!("report on {:?}: {:?}", report.id, report.delivery),
         Input::Call(report) => format!("call {} is {:?}", report.provider_id, report.outcome),
         Input::Send(request) => format!("send to {}: {:?}", request.to, request.body),
@@ -216,7 +219,10 @@ impl Simulation {
                 }
             }
             Input::Call(report) => {
-                let plan = report.to.as_ref().and_then(|to| self.scenario.setup.owner(to));
+                let plan = report
+                    .to
+                    .as_ref()
+                    .and_then(|to| self.scenario.setup.owner(to));
                 let plan = plan.and_then(|agent| agent.calls.as_ref());
                 let missed = plan == Some(&Calls::Missed)
                     || matches!(
@@ -271,8 +277,8 @@ impl Simulation {
     /// I3: the provider took a text; it may have taken it before.
     pub(super) fn check_taken(&self, message: &Message) -> Checked {
         let doubled = self.provider.count(&message.id) > 1;
-        let allowed = message.on_unknown == OnUnknown::Resend
-            || self.truth.resent.contains(&message.id);
+        let allowed =
+            message.on_unknown == OnUnknown::Resend || self.truth.resent.contains(&message.id);
         if doubled && !allowed {
             return Err(self.failure(format!("I3: {} was really sent twice", message.id)));
         }
@@ -335,9 +341,8 @@ impl Simulation {
     /// the lane, and a text that a person or a late finding sends again was no
     /// longer in it.
     fn check_order(&self, message: &Message) -> Checked {
-        let free = |id: &MessageId| {
-            self.truth.parked.contains(id) || self.truth.resent.contains(id)
-        };
+        let free =
+            |id: &MessageId| self.truth.parked.contains(id) || self.truth.resent.contains(id);
         if free(&message.id) {
             return Ok(());
         }
@@ -526,10 +531,13 @@ impl Simulation {
     fn check_conversation(&self, head: &Conversation) -> Checked {
         if let Some(id) = &head.in_flight {
             let message: Option<Message> = self.get(&keys::message(id))?;
-            let there = message
-                .is_some_and(|one| matches!(one.status, Status::Sending | Status::Unknown));
+            let there =
+                message.is_some_and(|one| matches!(one.status, Status::Sending | Status::Unknown));
             if !there {
-                let text = format!("I1: {} holds its lane for {id}, which is not in flight", head.id);
+                let text = format!(
+                    "I1: {} holds its lane for {id}, which is not in flight",
+                    head.id
+                );
                 return Err(self.failure(text));
             }
         }

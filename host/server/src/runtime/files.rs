@@ -43,6 +43,18 @@ pub struct FileState {
     size: u64,
 }
 
+impl Files {
+    /// The same, but files with problems look new.
+    pub(super) fn to_read_again(&self) -> Self {
+        let mut files = self.clone();
+        for file in files.by_path.values_mut().filter(|file| !file.problems.is_empty()) {
+            file.modified = None;
+            file.size = u64::MAX;
+        }
+        files
+    }
+}
+
 /// Loads every stored definition, so that runs find theirs.
 pub(super) async fn load_definitions(host: &Host) -> Result<(), Error> {
     let (mut from, to) = keys::table(b'd');

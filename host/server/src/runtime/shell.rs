@@ -132,6 +132,16 @@ impl Host {
         self.base_url.load_full()
     }
 
+    /// Takes another configuration into use, for everything that is decided from
+    /// now on. Workflow files that had problems are read again: it may have been
+    /// the configuration that lacked a name.
+    pub fn configure(&self, setup: Setup, connectors: Connectors, base_url: String) {
+        self.setup.store(Arc::new(setup));
+        self.connectors.store(Arc::new(connectors));
+        self.base_url.store(Arc::new(base_url));
+        self.files.store(Arc::new(self.files.load().to_read_again()));
+    }
+
     /// Follows the feed from now on.
     pub fn follow(&self) -> broadcast::Receiver<Entry> {
         self.feed.subscribe()

@@ -116,7 +116,11 @@ fn workflows() -> Vec<Arc<Workflow>> {
         steps(vec![
             ("text", "", send("Sorry we missed you ({{ event.id }}).")),
             ("answer", "", reply(Some(86_400))),
-            ("again", "answer.timed_out", send("Still happy to help ({{ event.id }}).")),
+            (
+                "again",
+                "answer.timed_out",
+                send("Still happy to help ({{ event.id }})."),
+            ),
             ("person", "not answer.timed_out", answers),
         ]),
     );
