@@ -1,2 +1,5 @@
 //! ringback.
+
+pub mod simulator;
+
 fn main() {}
