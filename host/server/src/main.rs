@@ -1,5 +1,6 @@
 //! ringback.
 
+pub mod dashboard;
 pub mod simulator;
 
 fn main() {}
