@@ -1,5 +1,14 @@
 //! ringback: a self-hosted runtime that follows up.
-#![allow(dead_code)]
+
 mod api;
+mod cli;
+mod config;
+mod dashboard;
+mod refresh;
 mod runtime;
-fn main() {}
+mod serve;
+mod simulator;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,76 @@
+// The page: asks what it needs to know, starts its parts and keeps them fresh.
+
+import { ask } from './api.js';
+import { follow } from './live.js';
+import * as lists from './lists.js';
+import * as pretend from './phone.js';
+import * as runs from './runs.js';
+
+const at = (id) => document.getElementById(id);
+/** At most one round of questions in this time, however much happens. */
+const ROUND = 300;
+
+let device = null;
+let timer = null;
+let asked = false;
+
+/** Fetches everything that is shown; many calls close together become one. */
+function refresh() {
+  if (timer) {
+    asked = true;
+    return;
+  }
+  timer = setTimeout(() => {
+    timer = null;
+    if (!asked) return;
+    asked = false;
+    refresh();
+  }, ROUND);
+  for (const part of [device, runs, lists]) part?.refresh().catch(() => {});
+}
+
+function line(state) {
+  at('live').dataset.state = state;
+  at('live').textContent = state;
+  // Whatever was missed while the line was down.
+  if (state === 'connected') refresh();
+}
+
+async function start() {
+  const boot = await ask('/dashboard/boot.json');
+  document.title = `${boot.business} · ringback`;
+  at('business').textContent = boot.business;
+  at('version').textContent = `ringback ${boot.version}`;
+  runs.start();
+  if (boot.simulator) {
+    device = pretend.start(boot.simulator, look);
+    runs.look(device.contact());
+  } else {
+    at('talk').hidden = false;
+    runs.look(null);
+  }
+  lists.start((contact) => {
+    device?.become(contact);
+    look(contact);
+  });
+  at('main').classList.remove('booting');
+  at('sign-out').addEventListener('click', leave);
+  refresh();
+  // The network's own news (a text shown as sent) may come without an entry in the feed.
+  if (device) setInterval(() => { if (!document.hidden) device.refresh().catch(() => {}); }, 3000);
+  follow(refresh, line);
+}
+
+function look(contact) {
+  runs.look(contact);
+  refresh();
+}
+
+async function leave() {
+  await ask('/logout', { method: 'POST' }).catch(() => {});
+  location.assign('/login');
+}
+
+start().catch((error) => {
+  if (error.status !== 401) line(error.message);
+});
