@@ -1,6 +1,9 @@
 //! What the pretend network remembers: the newest texts and calls. Plain data
 //! behind one lock; no I/O, and the clock is the caller's.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use jiff::Timestamp;

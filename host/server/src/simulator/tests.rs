@@ -28,7 +28,6 @@ type Answers = Arc<Mutex<HashMap<String, Vec<(u16, Value)>>>>;
 struct World {
     base: String,
     client: reqwest::Client,
-    network: Network,
     hooks: mpsc::UnboundedReceiver<Hook>,
     answers: Answers,
 }
@@ -97,7 +96,6 @@ impl World {
         Self {
             base,
             client,
-            network,
             hooks,
             answers,
         }
@@ -393,31 +391,4 @@ async fn calls_a_contact() {
             .collect();
         world.saw("outcome", &expected).await;
     }
-}
-
-#[tokio::test]
-async fn keeps_only_the_newest() {
-    let world = World::new().await;
-    let phone = ringback_core::model::PhoneNumber::parse(CONTACT).unwrap();
-    for n in 0..2_100 {
-        world.network.ledger().add_text(ledger::Text {
-            provider_id: format!("sim_{n}"),
-            ours: Some(format!("msg_{n}")),
-            from: None,
-            to: phone.clone(),
-            body: String::new(),
-            media: Vec::new(),
-            segments: 1,
-            status: "sent",
-            at: world.network.now(),
-            status_url: String::new(),
-            held: false,
-        });
-    }
-    let state = world.state().await;
-    let texts = state["texts"].as_array().unwrap();
-    assert_eq!(
-        (texts.len(), &texts[0]["provider_id"]),
-        (2_000, &json!("sim_100"))
-    );
 }

@@ -13,6 +13,8 @@ const ROUND = 300;
 let device = null;
 let timer = null;
 let asked = false;
+let state = 'connecting';
+let trouble = '';
 
 /** Fetches everything that is shown; many calls close together become one. */
 function refresh() {
@@ -26,14 +28,25 @@ function refresh() {
     asked = false;
     refresh();
   }, ROUND);
-  for (const part of [device, runs, lists]) part?.refresh().catch(() => {});
+  const parts = [device, runs, lists].filter((part) => part);
+  Promise.allSettled(parts.map((part) => part.refresh())).then((ends) => {
+    trouble = ends.find((end) => end.status === 'rejected')?.reason.message ?? '';
+    show();
+  });
 }
 
-function line(state) {
-  at('live').dataset.state = state;
-  at('live').textContent = state;
+/** The state of the line, or what the host does not let us see. */
+function show() {
+  const words = state === 'connected' && trouble ? trouble : state;
+  at('live').dataset.state = words === state ? state : 'trouble';
+  if (at('live').textContent !== words) at('live').textContent = words;
+}
+
+function line(word) {
+  state = word;
+  show();
   // Whatever was missed while the line was down.
-  if (state === 'connected') refresh();
+  if (word === 'connected') refresh();
 }
 
 async function start() {

@@ -52,8 +52,10 @@ function keepOpen(from, to) {
   });
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const short = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+// 24 hours everywhere: shorter, and the same width at every hour.
+const hours = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+const clock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit' });
+const short = new Intl.DateTimeFormat(undefined, hours);
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 
@@ -94,7 +96,7 @@ setInterval(() => {
 /** A number as people read it; only North American ones have a known grouping. */
 export function phone(number) {
   const parts = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number ?? '');
-  return parts ? `+1 ${parts[1]} ${parts[2]} ${parts[3]}` : (number ?? 'nobody');
+  return parts ? ['+1', ...parts.slice(1)].join('\u00a0') : (number ?? 'nobody');
 }
 
 const TONES = {

@@ -6,6 +6,7 @@ import { draw } from './thread.js';
 
 const at = (id) => document.getElementById(id);
 const SHAPE = /^\+[1-9]\d{7,14}$/;
+const IDLE = 'Let it ring, then hang up: a missed call.';
 const HINT = 'Answer as the contact would. STOP opts out, HELP asks who this is, START opts in again.';
 
 /** Starts the phone. `changed(number)` hears of another contact. */
@@ -16,6 +17,7 @@ export function start(simulator, changed) {
   let rings = null;
 
   at('phone').hidden = false;
+  at('dial-state').textContent = IDLE;
   for (const { number: our, agent } of simulator.our_numbers) {
     ours.append(el('option', { value: our }, `${readable(our)} · ${agent}`));
   }
@@ -42,7 +44,7 @@ export function start(simulator, changed) {
     } catch (error) {
       hint(error.message, true);
     }
-    await refresh();
+    await refresh().catch(() => {});
   }
 
   function valid() {
@@ -55,7 +57,8 @@ export function start(simulator, changed) {
   function ring() {
     if (!valid()) return;
     const began = Date.now();
-    const count = () => { at('dial-state').textContent = `Ringing ${readable(ours.value)} · ${Math.floor((Date.now() - began) / 1000)} s`; };
+    at('dial-state').textContent = `Ringing ${readable(ours.value)}`;
+    const count = () => { at('dial-count').textContent = ` · ${Math.floor((Date.now() - began) / 1000)} s`; };
     count();
     rings = setInterval(count, 1000);
     dial.dataset.state = 'ringing';
@@ -64,11 +67,12 @@ export function start(simulator, changed) {
 
   async function end(ending) {
     clearInterval(rings);
+    at('dial-count').textContent = '';
     dial.dataset.state = 'ended';
     at('dial-state').textContent = ending === 'answered' ? 'They talk…' : 'Ending…';
     await act('call', { from: number.value, to: ours.value, ending });
     dial.dataset.state = 'idle';
-    at('dial-state').textContent = '';
+    at('dial-state').textContent = IDLE;
     at('dial-call').focus({ preventScroll: true });
   }
 
@@ -93,7 +97,7 @@ export function start(simulator, changed) {
     text.value = '';
     fit();
     const sent = act('text', { from: number.value, to: ours.value, body });
-    await refresh();
+    await refresh().catch(() => {});
     await sent;
   });
 

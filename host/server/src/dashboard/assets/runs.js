@@ -79,8 +79,7 @@ function row(run) {
       el('span', { class: 'soft' }, run.wide ? `${phone(run.contact)} · ` : '', when(run.startedAt))));
 }
 
-const TEXT_WAIT = 'the outcome of a text';
-const WAITS = { time: 'Waits', event: 'Waits for an answer or event', text: `Waits for ${TEXT_WAIT}` };
+const WAITS = { time: 'Waits', event: 'Waits for an answer or event', text: 'Waits for the outcome of a text' };
 
 function draw(run, texts) {
   const panel = at('run');
@@ -90,7 +89,7 @@ function draw(run, texts) {
     return;
   }
   if (panel.dataset.run !== run.id) {
-    panel.replaceChildren(el('div', { class: 'run-head' }), el('ol', { class: 'timeline' }));
+    panel.replaceChildren(el('div', { class: 'run-head' }), el('ol', { class: 'timeline', 'aria-live': 'polite', 'aria-relevant': 'additions' }));
     panel.dataset.run = run.id;
   }
   const [head, list] = panel.children;
