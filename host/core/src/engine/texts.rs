@@ -438,19 +438,23 @@ pub(super) fn again(
     message.updated_at = tx.now;
     tx.put(keys::message(&message.id), &message)?;
     tell(tx, "message.status", &message);
-    rejoin(tx, &message)
+    // It was the first of the lane, and nothing has overtaken it.
+    rejoin(tx, &message, true)
 }
 
-/// Puts a text back into its lane, in the order in which texts were asked for.
-fn rejoin(tx: &mut Tx<'_>, message: &Message) -> Step<()> {
+/// Puts a text back into its lane: at its head, or in the order of asking.
+fn rejoin(tx: &mut Tx<'_>, message: &Message, first: bool) -> Step<()> {
     let key = keys::conversation(&message.conversation);
     let Some(mut conversation) = tx.get::<Conversation>(&key)? else {
         return Ok(());
     };
     if !conversation.lane.contains(&message.id) {
-        let place = conversation
-            .lane
-            .partition_point(|other| other < &message.id);
+        let place = match first {
+            true => 0,
+            false => conversation
+                .lane
+                .partition_point(|other| other < &message.id),
+        };
         conversation.lane.insert(place, message.id.clone());
         threads::put(tx, &conversation)?;
     }
@@ -471,7 +475,7 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     message.not_before = None;
     message.status = Status::Queued;
     tx.put(keys::message(id), &message)?;
-    rejoin(tx, &message)
+    rejoin(tx, &message, false)
 }
 
 /// Calls off a text that has not left.
