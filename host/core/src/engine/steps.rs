@@ -415,6 +415,8 @@ fn hand_over(
         {
             draft.number = Some(number.clone());
         }
+        // Read again: ending other runs may have changed its lane.
+        let conversation = threads::open(tx, &agent.id, &phone)?;
         let message = texts::queue(world, tx, conversation, draft)?;
         return Ok(Next::Wait(
             Waiting::Text { message },
