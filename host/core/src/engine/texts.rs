@@ -486,18 +486,24 @@ pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()
     if !matches!(message.status, Status::Scheduled | Status::Queued) {
         return Ok(());
     }
-    tx.drop_timer(message.timer.take());
-    let key = keys::conversation(&message.conversation);
-    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
-        && conversation.lane.contains(id)
-    {
-        conversation.lane.retain(|other| other != id);
-        threads::put(tx, &conversation)?;
-        tx.follow(Follow::Pump(conversation.id));
-    }
+    leave_lane(tx, &mut message)?;
     message.status = Status::Canceled;
     message.reason = Some(reason.to_owned());
     conclude(tx, message)
+}
+
+/// Takes a text that waits out of its lane, with its timer.
+fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
+    tx.drop_timer(message.timer.take());
+    let key = keys::conversation(&message.conversation);
+    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
+        && conversation.lane.contains(&message.id)
+    {
+        conversation.lane.retain(|other| *other != message.id);
+        threads::put(tx, &conversation)?;
+        tx.follow(Follow::Pump(conversation.id));
+    }
+    Ok(())
 }
 
 /// A delivery report: may come twice, out of order, and before the answer to the
@@ -531,10 +537,16 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
         message.status,
         Status::Sending | Status::Unknown | Status::NeedsReview
     );
+    let waits = matches!(message.status, Status::Queued | Status::Scheduled)
+        && !message.attempts.is_empty();
     if open {
         // The report settles what the attempt's own answer did not.
         let provider_id = report.provider_id.clone();
         ended(tx, &mut message, Outcome::Accepted { provider_id })?;
+    } else if waits {
+        // The provider has it after all: there must be no other try.
+        leave_lane(tx, &mut message)?;
+        message.not_before = None;
     }
     if status.rank() <= message.status.rank() {
         return Ok(Answer::Repeat);
