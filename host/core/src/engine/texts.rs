@@ -548,17 +548,24 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
         leave_lane(tx, &mut message)?;
         message.not_before = None;
     }
+    let phone = message.contact.clone();
+    let opted_out = matches!(report.delivery, Delivery::OptedOut(_))
+        && tx.contact(&phone)?.opted_out.is_none();
     if status.rank() <= message.status.rank() {
-        return Ok(Answer::Repeat);
+        if !opted_out {
+            return Ok(Answer::Repeat);
+        }
+        // An opt-out counts, also behind a report that says the same of the text.
+        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
+        return Ok(Answer::Done);
     }
     message.status = status;
     message.reason = problem
         .map(|problem| problem.code.clone())
         .filter(|code| !code.is_empty());
     message.problem = problem.cloned();
-    let phone = message.contact.clone();
     conclude(tx, message)?;
-    if matches!(report.delivery, Delivery::OptedOut(_)) {
+    if opted_out {
         inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
     }
     Ok(Answer::Done)
