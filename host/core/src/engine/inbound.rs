@@ -28,6 +28,11 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
                 "connection": text.connection, "from": text.from, "to": text.to, "body": text.body,
             });
         });
+        // A number of a sender pool need not be listed; the word counts anyway.
+        let word = text.keyword.or_else(|| sms::keyword(&text.body));
+        if word == Some(Keyword::Stop) {
+            stop(world, tx, &text.from, OptOutSource::Text, None)?;
+        }
         return Ok(Answer::Done);
     };
     let mut conversation = threads::open(tx, &agent.id, &text.from)?;
