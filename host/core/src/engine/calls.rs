@@ -21,13 +21,16 @@ enum Raise {
 /// and `call.completed` are raised once for a call, whatever comes.
 pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> Step<Answer> {
     let by_provider = keys::provider_call(&report.connection, &report.provider_id);
-    let known = match &report.id {
-        Some(id) => Some(id.clone()),
-        None => tx.get::<CallId>(&by_provider)?,
-    };
-    let known = match known {
-        Some(id) => tx.get::<Call>(&keys::call(&id))?,
+    let by_us = match &report.id {
+        Some(id) => tx.get::<Call>(&keys::call(id))?,
         None => None,
+    };
+    let known = match by_us {
+        Some(call) => Some(call),
+        None => match tx.get::<CallId>(&by_provider)? {
+            Some(id) => tx.get::<Call>(&keys::call(&id))?,
+            None => None,
+        },
     };
     let mut call = match known {
         Some(call) if call.connection == report.connection => call,
