@@ -60,6 +60,7 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
         attempts: Vec::new(),
         verdicts: Vec::new(),
         looked: 0,
+        called_off: None,
         timer: None,
         created_at: tx.now,
         updated_at: tx.now,

@@ -91,6 +91,7 @@ pub(super) fn queue(
         attempts: Vec::new(),
         verdicts: Vec::new(),
         looked: 0,
+        called_off: None,
         timer: None,
         created_at: tx.now,
         updated_at: tx.now,
@@ -127,6 +128,14 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             return Ok(());
         }
         conversation.lane.remove(0);
+        if let Some(reason) = message.called_off.clone() {
+            threads::put(tx, &conversation)?;
+            message.status = Status::Canceled;
+            message.reason = Some(reason);
+            message.not_before = None;
+            conclude(tx, message)?;
+            continue;
+        }
         let contact = tx.contact(&message.contact)?;
         let known = Known {
             message: &message,
@@ -225,8 +234,8 @@ fn begin(
 /// Makes another attempt at a text whose provider suppresses repeats by our id.
 /// It passes the gate like any other.
 pub(super) fn repeat(world: World<'_>, tx: &mut Tx<'_>, message: Message) -> Step<Option<Message>> {
-    let Some(conversation) = tx.get::<Conversation>(&keys::conversation(&message.conversation))?
-    else {
+    let conversation = tx.get::<Conversation>(&keys::conversation(&message.conversation))?;
+    let Some(conversation) = conversation.filter(|_| message.called_off.is_none()) else {
         return Ok(Some(message));
     };
     let contact = tx.contact(&message.contact)?;
@@ -428,6 +437,11 @@ pub(super) fn again(
         .unwrap_or(Timestamp::MAX);
     message.status = Status::Queued;
     message.problem = problem;
+    if message.called_off.is_some() {
+        // Nobody wants it any more; the lane lets it go.
+        tx.put(keys::message(&message.id), &message)?;
+        return rejoin(tx, &message, true);
+    }
     message.not_before = Some(due);
     message.timer = Some(tx.set_timer(
         due,
@@ -478,11 +492,16 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     rejoin(tx, &message, false)
 }
 
-/// Calls off a text that has not left.
+/// Calls off a text: at once when it has not left, else what would follow the
+/// attempt that is under way.
 pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()> {
     let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
         return Ok(());
     };
+    if matches!(message.status, Status::Sending | Status::Unknown) {
+        message.called_off = Some(reason.to_owned());
+        return tx.put(keys::message(id), &message);
+    }
     if !matches!(message.status, Status::Scheduled | Status::Queued) {
         return Ok(());
     }

@@ -258,6 +258,10 @@ pub struct Message {
     /// How often the provider was asked about the present unknown attempt.
     #[serde(default)]
     pub looked: u32,
+    /// Set when it was called off while an attempt was under way: that attempt
+    /// ends as it ends, and there is no other. A word: `reply`, `opt_out`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_off: Option<String>,
     /// The timer that will take it up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<Key>,
