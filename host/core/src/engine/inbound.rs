@@ -242,11 +242,11 @@ pub(super) fn stop(
         entry.data = json!({ "how": how });
     });
     for thread in &contact.threads {
-        let lane = tx
-            .get::<Conversation>(&keys::conversation(&thread.conversation))?
-            .map(|conversation| conversation.lane)
-            .unwrap_or_default();
-        for queued in lane {
+        let stored = tx.get::<Conversation>(&keys::conversation(&thread.conversation))?;
+        let Some(conversation) = stored else {
+            continue;
+        };
+        for queued in conversation.lane.into_iter().chain(conversation.deferred) {
             texts::call_off(tx, &queued, "opted_out")?;
         }
     }

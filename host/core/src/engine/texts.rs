@@ -168,6 +168,7 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             }
             Ruling::Defer { until, word, .. } => {
                 // Parked outside the lane: an answer may overtake an advertisement.
+                conversation.deferred.push(message.id.clone());
                 threads::put(tx, &conversation)?;
                 message.status = Status::Scheduled;
                 message.reason = Some(word.to_owned());
@@ -470,6 +471,7 @@ fn rejoin(tx: &mut Tx<'_>, message: &Message, first: bool) -> Step<()> {
                 .partition_point(|other| other < &message.id),
         };
         conversation.lane.insert(place, message.id.clone());
+        conversation.deferred.retain(|other| *other != message.id);
         threads::put(tx, &conversation)?;
     }
     tx.follow(Follow::Pump(conversation.id));
@@ -516,9 +518,10 @@ fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
     tx.drop_timer(message.timer.take());
     let key = keys::conversation(&message.conversation);
     if let Some(mut conversation) = tx.get::<Conversation>(&key)?
-        && conversation.lane.contains(&message.id)
+        && (conversation.lane.contains(&message.id) || conversation.deferred.contains(&message.id))
     {
         conversation.lane.retain(|other| *other != message.id);
+        conversation.deferred.retain(|other| *other != message.id);
         threads::put(tx, &conversation)?;
         tx.follow(Follow::Pump(conversation.id));
     }
