@@ -229,7 +229,7 @@ fn due_firings(
     schedule: &Schedule,
     due: Timestamp,
 ) -> Vec<Timestamp> {
-    if tx.now.duration_since(due) <= GRACE {
+    if tx.now.duration_since(due) <= GRACE && schedule.missed != Missed::All {
         return vec![due];
     }
     let Ok(cron) = Cron::parse(&schedule.cron) else {
