@@ -395,6 +395,10 @@ pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
 }
 
 fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
+    // The contact never saw these words: they may be said again.
+    let mut contact = tx.contact(&message.contact)?;
+    contact.recent.retain(|recent| recent.message != message.id);
+    tx.put_contact(&contact)?;
     message.status = Status::Failed;
     message.reason = Some(problem.code.clone()).filter(|code| !code.is_empty());
     message.problem = Some(problem.clone());
