@@ -22,6 +22,8 @@ const RECENT: usize = 16;
 /// The first delay before another try, doubled each time up to the last.
 const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
 const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+/// How many times the attempts are allowed when the provider limits the rate.
+const LIMITED: u32 = 8;
 
 /// A text that somebody wants sent, before it is a record.
 pub(super) struct Draft {
@@ -218,6 +220,7 @@ fn begin(
     message.attempts.push(Attempt {
         at: now,
         outcome: None,
+        limited: false,
     });
     tx.put(keys::text_in_flight(&message.id), &now)?;
     // What passed the gate of a contact who opted out is the confirmation of that;
@@ -312,7 +315,9 @@ pub(super) fn sent(
             inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
         }
         SendResult::RateLimited(after, problem) => {
-            // The provider took nothing: such tries are not counted like others.
+            if let Some(attempt) = message.attempts.last_mut() {
+                attempt.limited = true;
+            }
             ended(
                 tx,
                 &mut message,
@@ -320,7 +325,7 @@ pub(super) fn sent(
                     problem: problem.clone(),
                 },
             )?;
-            retry(tx, message, problem, *after, attempts.saturating_mul(8))?;
+            retry(tx, message, problem, *after, attempts)?;
         }
         SendResult::Unavailable(problem) => {
             ended(
@@ -413,13 +418,15 @@ fn retry(
     after: Option<u32>,
     limit: u32,
 ) -> Step<()> {
-    let tried = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
-    if tried >= limit {
+    let all = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
+    let limited = message.attempts.iter().filter(|one| one.limited).count();
+    let tried = all.saturating_sub(u32::try_from(limited).unwrap_or(u32::MAX));
+    if tried >= limit || all >= limit.saturating_mul(LIMITED) {
         return fail(tx, message, problem);
     }
-    let doubled = BACKOFF * 2_i32.saturating_pow(tried.saturating_sub(1).min(12));
+    let doubled = BACKOFF * 2_i32.saturating_pow(all.saturating_sub(1).min(12));
     let delay = match after {
-        Some(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+        Some(seconds) => SignedDuration::from_secs(i64::from(seconds.max(1))),
         // Full jitter over the upper half, so that many do not come back at once.
         None => doubled
             .min(BACKOFF_LIMIT)

@@ -152,6 +152,9 @@ pub struct Attempt {
     /// How it ended; none while nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The provider took nothing for now: such tries are not counted like others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
 }
 
 /// How an attempt ended.
