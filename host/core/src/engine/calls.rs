@@ -21,13 +21,16 @@ enum Raise {
 /// and `call.completed` are raised once for a call, whatever comes.
 pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> Step<Answer> {
     let by_provider = keys::provider_call(&report.connection, &report.provider_id);
-    let known = match &report.id {
-        Some(id) => Some(id.clone()),
-        None => tx.get::<CallId>(&by_provider)?,
-    };
-    let known = match known {
-        Some(id) => tx.get::<Call>(&keys::call(&id))?,
+    let by_us = match &report.id {
+        Some(id) => tx.get::<Call>(&keys::call(id))?,
         None => None,
+    };
+    let known = match by_us {
+        Some(call) => Some(call),
+        None => match tx.get::<CallId>(&by_provider)? {
+            Some(id) => tx.get::<Call>(&keys::call(&id))?,
+            None => None,
+        },
     };
     let mut call = match known {
         Some(call) if call.connection == report.connection => call,
@@ -69,10 +72,11 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> 
     }
     call.updated_at = tx.now;
     tx.put(keys::call(&call.id), &call)?;
+    let plan = plan(world, &call);
     let spoke = matches!(
         report.outcome,
         CallOutcome::Answered | CallOutcome::Completed
-    ) && (report.forwarded || forwards(world, &call).is_none());
+    ) && (report.forwarded || plan.is_none());
     if spoke && let Some(contact) = &call.contact {
         runs::cancel_by_event(
             world,
@@ -125,13 +129,14 @@ fn first_heard(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> Option
     })
 }
 
-/// Where the agent's calls are dialled through to, if they are.
-fn forwards<'a>(world: World<'a>, call: &Call) -> Option<&'a Calls> {
+/// What the agent does with a call that comes in. Where there is such a plan, it
+/// is the provider that answers, and only a forwarded leg says who spoke.
+fn plan<'a>(world: World<'a>, call: &Call) -> Option<&'a Calls> {
     let agent = world.setup.agents.get(call.agent.as_ref()?)?;
     agent
         .calls
         .as_ref()
-        .filter(|calls| matches!(calls, Calls::Forward { .. }))
+        .filter(|_| call.direction == Direction::Inbound)
 }
 
 /// Takes over what a report says; a call that has ended does not go on.
@@ -182,12 +187,7 @@ fn update(call: &mut Call, report: &CallReport) {
 
 /// Whether a report makes the call a missed or a completed one.
 fn meaning(world: World<'_>, call: &Call, report: &CallReport) -> Option<Raise> {
-    let plan = call
-        .agent
-        .as_ref()
-        .and_then(|id| world.setup.agents.get(id))
-        .and_then(|agent| agent.calls.as_ref())
-        .filter(|_| call.direction == Direction::Inbound);
+    let plan = plan(world, call);
     if plan == Some(&Calls::Missed) {
         // The call reached us because nobody took it elsewhere.
         return (report.outcome != CallOutcome::Rejected).then_some(Raise::Missed);

@@ -28,6 +28,11 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
                 "connection": text.connection, "from": text.from, "to": text.to, "body": text.body,
             });
         });
+        // A number of a sender pool need not be listed; the word counts anyway.
+        let word = text.keyword.or_else(|| sms::keyword(&text.body));
+        if word == Some(Keyword::Stop) {
+            stop(world, tx, &text.from, OptOutSource::Text, None)?;
+        }
         return Ok(Answer::Done);
     };
     let mut conversation = threads::open(tx, &agent.id, &text.from)?;
@@ -55,6 +60,7 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
         attempts: Vec::new(),
         verdicts: Vec::new(),
         looked: 0,
+        called_off: None,
         timer: None,
         created_at: tx.now,
         updated_at: tx.now,
@@ -236,11 +242,11 @@ pub(super) fn stop(
         entry.data = json!({ "how": how });
     });
     for thread in &contact.threads {
-        let lane = tx
-            .get::<Conversation>(&keys::conversation(&thread.conversation))?
-            .map(|conversation| conversation.lane)
-            .unwrap_or_default();
-        for queued in lane {
+        let stored = tx.get::<Conversation>(&keys::conversation(&thread.conversation))?;
+        let Some(conversation) = stored else {
+            continue;
+        };
+        for queued in conversation.lane.into_iter().chain(conversation.deferred) {
             texts::call_off(tx, &queued, "opted_out")?;
         }
     }

@@ -188,3 +188,6 @@ pub fn expected(input: &Input) -> Vec<Key> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -118,9 +118,13 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
         if stored.as_ref().is_some_and(|tick| tick.rule == rule) {
             continue;
         }
-        if let Some(tick) = stored {
-            tx.drop_timer(Some(tick.timer));
-        }
+        let (run, queued) = match stored {
+            Some(tick) => {
+                tx.drop_timer(Some(tick.timer));
+                (tick.run, tick.queued)
+            }
+            None => (None, false),
+        };
         // An edit never fires the past: the next firing is counted from now.
         let Some(firing) = next(world, schedule, tx.now) else {
             continue;
@@ -130,8 +134,8 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
             rule,
             next: firing.at,
             timer,
-            run: None,
-            queued: false,
+            run,
+            queued,
         };
         tx.put(key, &tick)?;
     }
@@ -221,7 +225,7 @@ fn due_firings(
     schedule: &Schedule,
     due: Timestamp,
 ) -> Vec<Timestamp> {
-    if tx.now.duration_since(due) <= GRACE {
+    if tx.now.duration_since(due) <= GRACE && schedule.missed != Missed::All {
         return vec![due];
     }
     let Ok(cron) = Cron::parse(&schedule.cron) else {

@@ -11,6 +11,7 @@ use crate::model::{
     Attachment, Conversation, Direction, Origin, PhoneNumber, Run, RunId, RunStatus, Task, Waiting,
     keys,
 };
+use crate::schedule::first_instant;
 use crate::workflow::expression::{Scope, Value};
 use crate::workflow::{
     Action, Content, DayWindow, Definition, Handoff, Send, Set, Step, TimeOfDay, Wait, WaitFor,
@@ -318,9 +319,7 @@ fn next_time_of_day(earliest: Timestamp, at: TimeOfDay, zone: &TimeZone) -> Opti
     let today = zone.to_datetime(earliest).date();
     (0..3).find_map(|days| {
         let date = today.checked_add(days.days()).ok()?;
-        let instant = zone
-            .to_timestamp(DateTime::from_parts(date, clock(at)))
-            .ok()?;
+        let instant = first_instant(DateTime::from_parts(date, clock(at)), zone)?;
         (instant >= earliest).then_some(instant)
     })
 }
@@ -415,6 +414,8 @@ fn hand_over(
         {
             draft.number = Some(number.clone());
         }
+        // Read again: ending other runs may have changed its lane.
+        let conversation = threads::open(tx, &agent.id, &phone)?;
         let message = texts::queue(tx, conversation, draft)?;
         return Ok(Next::Wait(
             Waiting::Text { message },

@@ -22,6 +22,8 @@ const RECENT: usize = 16;
 /// The first delay before another try, doubled each time up to the last.
 const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
 const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+/// How many times the attempts are allowed when the provider limits the rate.
+const LIMITED: u32 = 8;
 
 /// A text that somebody wants sent, before it is a record.
 pub(super) struct Draft {
@@ -84,6 +86,7 @@ pub(super) fn queue(
         attempts: Vec::new(),
         verdicts: Vec::new(),
         looked: 0,
+        called_off: None,
         timer: None,
         created_at: tx.now,
         updated_at: tx.now,
@@ -120,6 +123,14 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             return Ok(());
         }
         conversation.lane.remove(0);
+        if let Some(reason) = message.called_off.clone() {
+            threads::put(tx, &conversation)?;
+            message.status = Status::Canceled;
+            message.reason = Some(reason);
+            message.not_before = None;
+            conclude(tx, message)?;
+            continue;
+        }
         let contact = tx.contact(&message.contact)?;
         let known = Known {
             message: &message,
@@ -152,6 +163,7 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             }
             Ruling::Defer { until, word, .. } => {
                 // Parked outside the lane: an answer may overtake an advertisement.
+                conversation.deferred.push(message.id.clone());
                 threads::put(tx, &conversation)?;
                 message.status = Status::Scheduled;
                 message.reason = Some(word.to_owned());
@@ -201,6 +213,7 @@ fn begin(
     message.attempts.push(Attempt {
         at: now,
         outcome: None,
+        limited: false,
     });
     tx.put(keys::text_in_flight(&message.id), &now)?;
     // What passed the gate of a contact who opted out is the confirmation of that;
@@ -218,8 +231,8 @@ fn begin(
 /// Makes another attempt at a text whose provider suppresses repeats by our id.
 /// It passes the gate like any other.
 pub(super) fn repeat(world: World<'_>, tx: &mut Tx<'_>, message: Message) -> Step<Option<Message>> {
-    let Some(conversation) = tx.get::<Conversation>(&keys::conversation(&message.conversation))?
-    else {
+    let conversation = tx.get::<Conversation>(&keys::conversation(&message.conversation))?;
+    let Some(conversation) = conversation.filter(|_| message.called_off.is_none()) else {
         return Ok(Some(message));
     };
     let contact = tx.contact(&message.contact)?;
@@ -295,7 +308,9 @@ pub(super) fn sent(
             inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
         }
         SendResult::RateLimited(after, problem) => {
-            // The provider took nothing: such tries are not counted like others.
+            if let Some(attempt) = message.attempts.last_mut() {
+                attempt.limited = true;
+            }
             ended(
                 tx,
                 &mut message,
@@ -303,7 +318,7 @@ pub(super) fn sent(
                     problem: problem.clone(),
                 },
             )?;
-            retry(tx, message, problem, *after, attempts.saturating_mul(8))?;
+            retry(tx, message, problem, *after, attempts)?;
         }
         SendResult::Unavailable(problem) => {
             ended(
@@ -378,6 +393,10 @@ pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
 }
 
 fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
+    // The contact never saw these words: they may be said again.
+    let mut contact = tx.contact(&message.contact)?;
+    contact.recent.retain(|recent| recent.message != message.id);
+    tx.put_contact(&contact)?;
     message.status = Status::Failed;
     message.reason = Some(problem.code.clone()).filter(|code| !code.is_empty());
     message.problem = Some(problem.clone());
@@ -392,13 +411,15 @@ fn retry(
     after: Option<u32>,
     limit: u32,
 ) -> Step<()> {
-    let tried = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
-    if tried >= limit {
+    let all = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
+    let limited = message.attempts.iter().filter(|one| one.limited).count();
+    let tried = all.saturating_sub(u32::try_from(limited).unwrap_or(u32::MAX));
+    if tried >= limit || all >= limit.saturating_mul(LIMITED) {
         return fail(tx, message, problem);
     }
-    let doubled = BACKOFF * 2_i32.saturating_pow(tried.saturating_sub(1).min(12));
+    let doubled = BACKOFF * 2_i32.saturating_pow(all.saturating_sub(1).min(12));
     let delay = match after {
-        Some(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+        Some(seconds) => SignedDuration::from_secs(i64::from(seconds.max(1))),
         // Full jitter over the upper half, so that many do not come back at once.
         None => doubled
             .min(BACKOFF_LIMIT)
@@ -421,6 +442,11 @@ pub(super) fn again(
         .unwrap_or(Timestamp::MAX);
     message.status = Status::Queued;
     message.problem = problem;
+    if message.called_off.is_some() {
+        // Nobody wants it any more; the lane lets it go.
+        tx.put(keys::message(&message.id), &message)?;
+        return rejoin(tx, &message, true);
+    }
     message.not_before = Some(due);
     message.timer = Some(tx.set_timer(
         due,
@@ -431,20 +457,25 @@ pub(super) fn again(
     message.updated_at = tx.now;
     tx.put(keys::message(&message.id), &message)?;
     tell(tx, "message.status", &message);
-    rejoin(tx, &message)
+    // It was the first of the lane, and nothing has overtaken it.
+    rejoin(tx, &message, true)
 }
 
-/// Puts a text back into its lane, in the order in which texts were asked for.
-fn rejoin(tx: &mut Tx<'_>, message: &Message) -> Step<()> {
+/// Puts a text back into its lane: at its head, or in the order of asking.
+fn rejoin(tx: &mut Tx<'_>, message: &Message, first: bool) -> Step<()> {
     let key = keys::conversation(&message.conversation);
     let Some(mut conversation) = tx.get::<Conversation>(&key)? else {
         return Ok(());
     };
     if !conversation.lane.contains(&message.id) {
-        let place = conversation
-            .lane
-            .partition_point(|other| other < &message.id);
+        let place = match first {
+            true => 0,
+            false => conversation
+                .lane
+                .partition_point(|other| other < &message.id),
+        };
         conversation.lane.insert(place, message.id.clone());
+        conversation.deferred.retain(|other| *other != message.id);
         threads::put(tx, &conversation)?;
     }
     tx.follow(Follow::Pump(conversation.id));
@@ -464,29 +495,41 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     message.not_before = None;
     message.status = Status::Queued;
     tx.put(keys::message(id), &message)?;
-    rejoin(tx, &message)
+    rejoin(tx, &message, false)
 }
 
-/// Calls off a text that has not left.
+/// Calls off a text: at once when it has not left, else what would follow the
+/// attempt that is under way.
 pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()> {
     let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
         return Ok(());
     };
+    if matches!(message.status, Status::Sending | Status::Unknown) {
+        message.called_off = Some(reason.to_owned());
+        return tx.put(keys::message(id), &message);
+    }
     if !matches!(message.status, Status::Scheduled | Status::Queued) {
         return Ok(());
     }
-    tx.drop_timer(message.timer.take());
-    let key = keys::conversation(&message.conversation);
-    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
-        && conversation.lane.contains(id)
-    {
-        conversation.lane.retain(|other| other != id);
-        threads::put(tx, &conversation)?;
-        tx.follow(Follow::Pump(conversation.id));
-    }
+    leave_lane(tx, &mut message)?;
     message.status = Status::Canceled;
     message.reason = Some(reason.to_owned());
     conclude(tx, message)
+}
+
+/// Takes a text that waits out of its lane, with its timer.
+fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
+    tx.drop_timer(message.timer.take());
+    let key = keys::conversation(&message.conversation);
+    if let Some(mut conversation) = tx.get::<Conversation>(&key)?
+        && (conversation.lane.contains(&message.id) || conversation.deferred.contains(&message.id))
+    {
+        conversation.lane.retain(|other| *other != message.id);
+        conversation.deferred.retain(|other| *other != message.id);
+        threads::put(tx, &conversation)?;
+        tx.follow(Follow::Pump(conversation.id));
+    }
+    Ok(())
 }
 
 /// A delivery report: may come twice, out of order, and before the answer to the
@@ -520,22 +563,35 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
         message.status,
         Status::Sending | Status::Unknown | Status::NeedsReview
     );
+    let waits = matches!(message.status, Status::Queued | Status::Scheduled)
+        && !message.attempts.is_empty();
     if open {
         // The report settles what the attempt's own answer did not.
         let provider_id = report.provider_id.clone();
         ended(tx, &mut message, Outcome::Accepted { provider_id })?;
+    } else if waits {
+        // The provider has it after all: there must be no other try.
+        leave_lane(tx, &mut message)?;
+        message.not_before = None;
     }
+    let phone = message.contact.clone();
+    let opted_out = matches!(report.delivery, Delivery::OptedOut(_))
+        && tx.contact(&phone)?.opted_out.is_none();
     if status.rank() <= message.status.rank() {
-        return Ok(Answer::Repeat);
+        if !opted_out {
+            return Ok(Answer::Repeat);
+        }
+        // An opt-out counts, also behind a report that says the same of the text.
+        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
+        return Ok(Answer::Done);
     }
     message.status = status;
     message.reason = problem
         .map(|problem| problem.code.clone())
         .filter(|code| !code.is_empty());
     message.problem = problem.cloned();
-    let phone = message.contact.clone();
     conclude(tx, message)?;
-    if matches!(report.delivery, Delivery::OptedOut(_)) {
+    if opted_out {
         inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
     }
     Ok(Answer::Done)

@@ -29,6 +29,7 @@ pub(super) fn open(tx: &mut Tx<'_>, agent: &str, phone: &PhoneNumber) -> Step<Co
         number: None,
         handoff: None,
         lane: Vec::new(),
+        deferred: Vec::new(),
         in_flight: None,
     };
     contact.threads.retain(|thread| thread.agent != agent);

@@ -250,6 +250,7 @@ pub(super) fn decided(
             texts::conclude(tx, message)?;
         }
         Decide::Resend => {
+            message.called_off = None;
             texts::ended(tx, &mut message, Outcome::Absent)?;
             texts::again(tx, message, None, SignedDuration::ZERO)?;
         }

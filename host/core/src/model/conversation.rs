@@ -30,6 +30,9 @@ pub struct Conversation {
     /// Texts that wait for their turn, first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lane: Vec<MessageId>,
+    /// Texts that the gate deferred: outside the lane until their time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<MessageId>,
     /// The text whose attempt has no known outcome: nothing overtakes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<MessageId>,

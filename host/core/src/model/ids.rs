@@ -90,8 +90,14 @@ impl Ids {
         random
     }
 
+    /// The first twelve bits after the time count up, so that the ids of one step
+    /// keep their order within a millisecond (RFC 9562, section 6.2, method 1).
     fn uuid(&mut self) -> Uuid {
-        let random = self.random();
+        let mut random = self.random();
+        let [.., high, low] = self.made.to_be_bytes();
+        if let [first, second, ..] = &mut random {
+            (*first, *second) = (high, low);
+        }
         let millis = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }

@@ -152,6 +152,9 @@ pub struct Attempt {
     /// How it ended; none while nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The provider took nothing for now: such tries are not counted like others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
 }
 
 /// How an attempt ended.
@@ -258,6 +261,10 @@ pub struct Message {
     /// How often the provider was asked about the present unknown attempt.
     #[serde(default)]
     pub looked: u32,
+    /// Set when it was called off while an attempt was under way: that attempt
+    /// ends as it ends, and there is no other. A word: `reply`, `opt_out`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_off: Option<String>,
     /// The timer that will take it up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<Key>,

@@ -10,3 +10,4 @@ mod wall;
 
 pub use cron::{Cron, Firing, Missed};
 pub use hours::Hours;
+pub(crate) use wall::first_instant;

@@ -6,7 +6,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// The first occurrence of a repeated wall time; the end of the gap for a
 /// skipped one. `None` outside jiff's calendar.
-pub(super) fn first_instant(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+pub(crate) fn first_instant(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     end_of_gap(wall, zone).or_else(|| zone.to_ambiguous_timestamp(wall).earlier().ok())
 }
 

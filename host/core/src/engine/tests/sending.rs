@@ -1,0 +1,221 @@
+//! The lane of a conversation, attempts, delivery reports.
+
+use super::build::{missed, send, workflow};
+use super::*;
+use crate::workflow::CancelOn;
+
+fn report(id: Option<&MessageId>, provider_id: &str, delivery: Delivery) -> Input {
+    Input::Report(Report {
+        connection: "main".to_owned(),
+        provider_id: provider_id.to_owned(),
+        id: id.cloned(),
+        delivery,
+    })
+}
+
+fn accepted(provider_id: &str) -> SendResult {
+    SendResult::Accepted {
+        provider_id: provider_id.to_owned(),
+    }
+}
+
+#[test]
+fn one_text_of_a_conversation_is_under_way_at_a_time() {
+    let mut host = Host::new(vec![]);
+    for body in ["one", "two", "three"] {
+        host.send(body);
+    }
+    let statuses = |host: &Host| {
+        let words: Vec<&str> = host.outgoing().iter().map(|one| one.1).collect();
+        words.join(" ")
+    };
+    assert_eq!(statuses(&host), "sending queued queued");
+    host.result(accepted("P1"));
+    assert_eq!(statuses(&host), "accepted sending queued");
+    host.result(SendResult::Rejected(problem("21211")));
+    assert_eq!(statuses(&host), "accepted failed sending");
+    host.result(accepted("P3"));
+    assert_eq!(statuses(&host), "accepted failed accepted");
+}
+
+#[test]
+fn texts_of_one_step_keep_their_order_through_a_retry() {
+    // Two runs of one event text in the same millisecond.
+    for seed in 0..20 {
+        let a = workflow("a", missed(), vec![("t", "", send("first"))], |_| {});
+        let b = workflow("b", missed(), vec![("t", "", send("second"))], |_| {});
+        let mut host = Host::new(vec![a, b]);
+        host.steps = seed * 1_000;
+        host.call("C1", CallOutcome::NoAnswer);
+        host.result(SendResult::Unavailable(problem("503")));
+        host.wait(5);
+        host.result(accepted("P1"));
+        check(&host, &[("first", "accepted", ""), ("second", "sending", "")]);
+    }
+}
+
+#[test]
+fn what_certainly_had_no_effect_is_tried_again_with_growing_pauses() {
+    let mut host = Host::new(vec![]);
+    let id = host.send("one");
+    for attempt in 1..8_u32 {
+        host.result(SendResult::Unavailable(problem("503")));
+        let message = host.message(&id);
+        assert_eq!(message.status, Status::Queued);
+        let pause = message.not_before.unwrap().duration_since(host.now);
+        let most = (2_i64 << (attempt - 1)).min(600);
+        let least = most / 2;
+        assert!(
+            (least..=most).contains(&pause.as_secs()) || pause == SignedDuration::from_secs(most),
+            "attempt {attempt}: {pause:?}"
+        );
+        host.wait(most + 1);
+    }
+    host.result(SendResult::Unavailable(problem("503")));
+    check(&host, &[("one", "failed", "503")]);
+    assert_eq!(host.message(&id).attempts.len(), 8);
+}
+
+#[test]
+fn a_rate_limit_is_waited_for_as_the_provider_says_and_not_counted() {
+    let mut host = Host::new(vec![]);
+    let id = host.send("one");
+    for _ in 0..12 {
+        host.result(SendResult::RateLimited(Some(30), problem("429")));
+        host.wait(29);
+        assert!(host.leaving().is_empty());
+        host.wait(1);
+    }
+    // Being down once after so many limits is no reason to give up.
+    host.result(SendResult::Unavailable(problem("503")));
+    assert_eq!(host.message(&id).status, Status::Queued);
+    host.wait(600);
+    host.accept();
+    check(&host, &[("one", "accepted", "")]);
+}
+
+#[test]
+fn settings_that_are_wrong_fail_at_once() {
+    let mut host = Host::new(vec![]);
+    host.send("one");
+    host.result(SendResult::Misconfigured(problem("bad_token")));
+    check(&host, &[("one", "failed", "bad_token")]);
+}
+
+#[test]
+fn a_text_that_failed_may_be_said_again() {
+    let mut host = Host::new(vec![]);
+    host.send("one");
+    host.result(SendResult::Misconfigured(problem("bad_token")));
+    host.wait(1);
+    host.send("one");
+    host.accept();
+    check(&host, &[("one", "failed", "bad_token"), ("one", "accepted", "")]);
+}
+
+#[test]
+fn called_off_before_the_first_byte() {
+    let mut host = Host::new(vec![]);
+    host.send("one");
+    host.result(SendResult::CalledOff);
+    check(&host, &[("one", "canceled", "opted_out")]);
+}
+
+#[test]
+fn reports_come_in_any_order_and_never_take_a_text_back() {
+    let checked = |deliveries: &[Delivery], expected: &str| {
+        let mut host = Host::new(vec![]);
+        let id = host.send("one");
+        host.result(accepted("P1"));
+        for delivery in deliveries {
+            host.take(report(None, "P1", delivery.clone()));
+            host.take(report(Some(&id), "P1", delivery.clone()));
+        }
+        assert_eq!(host.message(&id).status.word(), expected, "{deliveries:?}");
+    };
+    let lost = || Delivery::Undelivered(problem("30003"));
+    checked(&[Delivery::Sent, Delivery::Delivered], "delivered");
+    checked(&[Delivery::Delivered, Delivery::Sent, Delivery::Queued], "delivered");
+    checked(&[Delivery::Delivered, lost()], "delivered");
+    checked(&[lost(), Delivery::Delivered], "delivered");
+    checked(&[lost(), Delivery::Sent], "undelivered");
+    checked(&[Delivery::Failed(problem("30007"))], "failed");
+}
+
+#[test]
+fn a_report_before_the_answer_settles_the_attempt() {
+    for late in [accepted("P1"), SendResult::Unknown(problem("timeout"))] {
+        let mut host = Host::new(vec![]);
+        let id = host.send("one");
+        host.send("two");
+        let leaving = host.leaving();
+        host.take(report(Some(&id), "P1", Delivery::Delivered));
+        assert!(host.state.get(&keys::text_in_flight(&id)).is_none());
+        host.take(Input::Sent(leaving[0].clone(), late));
+        check(&host, &[("one", "delivered", ""), ("two", "sending", "")]);
+        assert_eq!(host.message(&id).provider_id.as_deref(), Some("P1"));
+    }
+}
+
+#[test]
+fn a_report_on_a_text_that_waits_for_another_try_ends_the_waiting() {
+    let mut host = Host::new(vec![]);
+    let id = host.send("one");
+    host.result(SendResult::Unavailable(problem("503")));
+    host.take(report(Some(&id), "P1", Delivery::Delivered));
+    host.send("two");
+    host.accept();
+    host.wait(60);
+    host.accept();
+    check(&host, &[("one", "delivered", ""), ("two", "accepted", "")]);
+    assert_eq!(host.message(&id).attempts.len(), 1);
+    assert!(host.conversation().lane.is_empty());
+}
+
+#[test]
+fn a_report_of_another_connection_is_not_believed() {
+    let mut host = Host::new(vec![]);
+    let id = host.send("one");
+    host.result(accepted("P1"));
+    let answer = host.take(Input::Report(Report {
+        connection: "other".to_owned(),
+        provider_id: "P1".to_owned(),
+        id: Some(id),
+        delivery: Delivery::Delivered,
+    }));
+    assert_eq!(answer, Answer::Unknown);
+    check(&host, &[("one", "accepted", "")]);
+}
+
+#[test]
+fn a_text_whose_run_was_ended_meanwhile_is_not_tried_again() {
+    let back = || {
+        workflow("back", missed(), vec![("t", "", send("Sorry!"))], |one| {
+            one.cancel_on = vec![CancelOn::Reply];
+        })
+    };
+    // Refused for now, and the contact answers before it is known or after.
+    for reply_first in [true, false] {
+        let mut host = Host::new(vec![back()]);
+        host.call("C1", CallOutcome::NoAnswer);
+        if reply_first {
+            host.text("never mind");
+        }
+        host.result(SendResult::Unavailable(problem("503")));
+        host.text("never mind");
+        host.wait(600);
+        assert!(host.leaving().is_empty(), "reply first: {reply_first}");
+        check(&host, &[("Sorry!", "canceled", "reply")]);
+    }
+    // Unknown, and found absent after the run was ended.
+    let mut host = Host::new(vec![back()]);
+    host.call("C1", CallOutcome::NoAnswer);
+    let id = host.result(SendResult::Unknown(problem("timeout")));
+    host.text("never mind");
+    for _ in 0..12 {
+        host.wait(10);
+        host.take(Input::Looked(id.clone(), Finding::Candidates(vec![])));
+    }
+    assert!(host.leaving().is_empty());
+    check(&host, &[("Sorry!", "canceled", "reply")]);
+}
