@@ -1,0 +1,259 @@
+//! Texts: listing, sending, and deciding about one whose outcome stayed unknown.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use ringback_core::engine::{Answer, Decide, Input, SendRequest, Setup};
+use ringback_core::model::{ConversationId, Key, Message, MessageId, Origin, PhoneNumber, keys};
+use ringback_core::workflow::OnUnknown;
+use ringback_store::Direction;
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, phone};
+use super::super::page::{self, Params};
+use super::super::sender::{self, From, Named, Names};
+use super::super::{ApiState, Caller, Error, Reader, Sender, idempotency, records};
+use super::intent;
+
+const NAMES: Names = Names {
+    agent: "agent",
+    connection: "agent",
+    from: "from",
+};
+/// The longest text, in characters.
+const LONGEST: usize = 1600;
+
+/// `GET /api/v1/messages?contact=&limit=&cursor=`, newest first.
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    _: Reader,
+    params: Params,
+) -> Result<Json<Value>, Error> {
+    let limit = params.limit()?;
+    let cursor = params.cursor(MessageId::parse)?;
+    let (texts, more) = match params.get("contact") {
+        Some(text) => of_contact(&state, &phone("contact", text)?, limit, cursor).await?,
+        None => {
+            let (from, to) = keys::table(b'o');
+            let to = cursor.map_or(to, |id| keys::message(&id));
+            let (texts, last) =
+                page::newest(state.host.store(), &from, &to, limit, |_| true).await?;
+            (texts, last.as_ref().map(page::last_part))
+        }
+    };
+    Ok(page::answer(
+        texts.iter().map(records::message).collect(),
+        more,
+    ))
+}
+
+/// The texts of all conversations with a contact: one page of each is read, and
+/// ids are in the order of time.
+async fn of_contact(
+    state: &ApiState,
+    contact: &PhoneNumber,
+    limit: usize,
+    cursor: Option<MessageId>,
+) -> Result<(Vec<Message>, Option<String>), Error> {
+    let contact = state.host.contact(contact).await?;
+    let mut ids = Vec::new();
+    for thread in &contact.threads {
+        ids.extend(newest_ids(state, &thread.conversation, limit + 1, cursor.as_ref()).await?);
+    }
+    ids.sort_unstable_by(|one, two| two.cmp(one));
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    let next = ids.last().filter(|_| more).map(ToString::to_string);
+    let wanted: Vec<Key> = ids.iter().map(keys::message).collect();
+    Ok((page::many(state.host.store(), &wanted).await?, next))
+}
+
+/// The newest texts of a conversation before a cursor, newest first.
+async fn newest_ids(
+    state: &ApiState,
+    conversation: &ConversationId,
+    limit: usize,
+    cursor: Option<&MessageId>,
+) -> Result<Vec<MessageId>, Error> {
+    let (from, to) = keys::under(b'm', conversation.as_str());
+    let to = cursor.map_or(to, |id| keys::place(conversation, id));
+    let places = state
+        .host
+        .store()
+        .scan(&from, &to, limit, Direction::Backward)
+        .await?;
+    Ok(places
+        .iter()
+        .filter_map(|(key, _)| MessageId::parse(&page::last_part(key)))
+        .collect())
+}
+
+/// The text of an id in an address.
+async fn find(state: &ApiState, id: &str) -> Result<Message, Error> {
+    let missing = || Error::not_found(format!("there is no text {id:?}"));
+    let key = MessageId::parse(id)
+        .map(|id| keys::message(&id))
+        .ok_or_else(missing)?;
+    state.host.read(&key).await?.ok_or_else(missing)
+}
+
+/// `GET /api/v1/messages/{id}`.
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    _: Reader,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    Ok(Json(
+        json!({ "data": records::message(&find(&state, &id).await?) }),
+    ))
+}
+
+/// `POST /api/v1/messages {to, body, agent?, from?, intent?}`: answers as soon
+/// as the text is stored. What the gate says stands in the record.
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    Sender(caller): Sender,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let to = fields.required_phone("to")?;
+    let body = words(&fields)?;
+    let number = fields.phone("from")?;
+    let setup = state.host.setup();
+    let from = from(&setup, fields.text("agent")?, number.as_ref())?;
+    let intent = intent(&fields)?;
+    fields.finish()?;
+    let request = SendRequest {
+        idempotency: idempotency::of(&headers, &caller, "POST messages", fields.object())?,
+        agent: from.agent,
+        connection: from.connection,
+        from: from.number,
+        to,
+        body,
+        media: Vec::new(),
+        intent,
+        origin: Origin::Api,
+        valid_until: None,
+        on_unknown: OnUnknown::default(),
+    };
+    send(&state, request).await
+}
+
+/// The agent that is named, else the owner of the number, else the only agent.
+fn from(setup: &Setup, agent: Option<&str>, number: Option<&PhoneNumber>) -> Result<From, Error> {
+    let agent = match (agent, number) {
+        (Some(id), _) => sender::agent(setup, id, "agent")?,
+        (None, Some(number)) => setup.owner(number).ok_or_else(|| {
+            let text = format!("no agent owns {number}");
+            Error::field("from", "unknown_number", text)
+        })?,
+        (None, None) => setup.agent_or_only(None).ok_or_else(|| {
+            let text = format!(
+                "name the `agent`; there is {}",
+                sender::list(setup.agents.keys())
+            );
+            Error::field("agent", "required", text)
+        })?,
+    };
+    let named = Named {
+        agent: Some(&agent.id),
+        connection: None,
+        from: number,
+    };
+    sender::resolve(setup, named, NAMES)
+}
+
+/// The words of a text.
+fn words(fields: &Fields) -> Result<String, Error> {
+    let body = fields.required("body")?;
+    let length = body.chars().count();
+    if length > LONGEST {
+        let text = format!("`body` has {length} characters; {LONGEST} is the most");
+        return Err(Error::field("body", "invalid_length", text));
+    }
+    Ok(body.to_owned())
+}
+
+/// Takes a text and answers with its record as it stands.
+pub(super) async fn send(
+    state: &ApiState,
+    request: SendRequest,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let id = match state.host.take(&Input::Send(request)).await? {
+        Answer::Message(id) => id,
+        Answer::Conflict => return Err(Error::reused_key()),
+        Answer::Refused { code, text } => return Err(Error::conflict(code, text)),
+        other => return Err(Error::internal(format!("a text led to {other:?}"))),
+    };
+    let message = find(state, id.as_str()).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(json!({ "data": records::message(&message) })),
+    ))
+}
+
+/// `POST /api/v1/messages/{id}/decide {decision}`: a person says what became of
+/// a text that stayed unknown.
+pub(super) async fn decide(
+    State(state): State<ApiState>,
+    _: Sender,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Json<Value>, Error> {
+    let decision = match fields.required("decision")? {
+        "sent" => Decide::Sent,
+        "resend" => Decide::Resend,
+        "drop" => Decide::Drop,
+        other => {
+            let text = format!("`decision` must be sent, resend or drop, and it is {other:?}");
+            return Err(Error::field("decision", "invalid_decision", text));
+        }
+    };
+    fields.finish()?;
+    let message = find(&state, &id).await?;
+    let answer = state
+        .host
+        .take(&Input::Decide(message.id, decision))
+        .await?;
+    super::done(answer, &format!("there is no text {id:?}"))?;
+    Ok(Json(
+        json!({ "data": records::message(&find(&state, &id).await?) }),
+    ))
+}
+
+/// What a text of a person to this conversation is made of.
+pub(super) fn of_person(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    conversation: &ringback_core::model::Conversation,
+    fields: &Fields,
+) -> Result<SendRequest, Error> {
+    let body = words(fields)?;
+    fields.finish()?;
+    let setup = state.host.setup();
+    let own = setup.agents.get(&conversation.agent).ok_or_else(|| {
+        let text = format!("the agent {:?} is no longer configured", conversation.agent);
+        Error::conflict("agent_gone", text)
+    })?;
+    // The number the contact last wrote to, while it is still the agent's.
+    let number = conversation
+        .number
+        .as_ref()
+        .filter(|number| own.numbers.contains(number));
+    let from = from(&setup, Some(&own.id), number)?;
+    let route = format!("POST conversations/{}/messages", conversation.id);
+    Ok(SendRequest {
+        idempotency: idempotency::of(headers, caller, &route, fields.object())?,
+        agent: from.agent,
+        connection: from.connection,
+        from: from.number,
+        to: conversation.contact.clone(),
+        body,
+        media: Vec::new(),
+        intent: ringback_core::workflow::Intent::Conversation,
+        origin: Origin::Person,
+        valid_until: None,
+        on_unknown: OnUnknown::default(),
+    })
+}

@@ -1,0 +1,100 @@
+//! Runs of workflows: which there are, what happened in one, and ending one.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use ringback_core::engine::Input;
+use ringback_core::model::{Note, Run, RunId, RunStatus, keys, record};
+use ringback_store::Direction;
+use serde_json::{Value, json};
+
+use super::super::fields::phone;
+use super::super::page::{self, Params};
+use super::super::{ApiState, Error, Reader, Sender, records};
+use super::done;
+
+/// The most entries of a timeline that are shown.
+const NOTES: usize = 1_000;
+
+/// `GET /api/v1/runs`, newest first. With a filter a page may be shorter than
+/// its limit, or empty, and still have a `next_cursor`: one request looks at a
+/// bounded number of runs.
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    _: Reader,
+    params: Params,
+) -> Result<Json<Value>, Error> {
+    let limit = params.limit()?;
+    let cursor = params.cursor(RunId::parse)?;
+    let contact = params
+        .get("contact")
+        .map(|text| phone("contact", text))
+        .transpose()?;
+    let workflow = params.get("workflow");
+    let status: Option<RunStatus> = match params.get("status") {
+        None => None,
+        Some(text) => Some(serde_json::from_value(json!(text)).map_err(|_| {
+            let text = "`status` must be running, finished, cancelled or failed";
+            Error::field("status", "invalid_status", text)
+        })?),
+    };
+    let (from, to) = keys::table(b'r');
+    let to = cursor.map_or(to, |id| keys::run(&id));
+    let wants = |run: &Run| {
+        contact
+            .as_ref()
+            .is_none_or(|phone| run.contact.as_ref() == Some(phone))
+            && workflow.is_none_or(|id| run.workflow == id)
+            && status.is_none_or(|status| run.status == status)
+    };
+    let (found, last) = page::newest(state.host.store(), &from, &to, limit, wants).await?;
+    let catalog = state.host.catalog();
+    let data = found.iter().map(|run| records::run(run, &catalog));
+    Ok(page::answer(
+        data.collect(),
+        last.as_ref().map(page::last_part),
+    ))
+}
+
+async fn find(state: &ApiState, id: &str) -> Result<Run, Error> {
+    let missing = || Error::not_found(format!("there is no run {id:?}"));
+    let key = RunId::parse(id)
+        .map(|id| keys::run(&id))
+        .ok_or_else(missing)?;
+    state.host.read(&key).await?.ok_or_else(missing)
+}
+
+/// `GET /api/v1/runs/{id}`, with its timeline.
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    _: Reader,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    let run = find(&state, &id).await?;
+    let (from, to) = keys::under(b'j', run.id.as_str());
+    let notes = state
+        .host
+        .store()
+        .scan(&from, &to, NOTES, Direction::Forward)
+        .await?;
+    let notes: Result<Vec<Note>, _> = notes
+        .iter()
+        .map(|(_, one)| record::decode(&one.value))
+        .collect();
+    let data = records::run_in_full(&run, &notes?, &state.host.catalog());
+    Ok(Json(json!({ "data": data })))
+}
+
+/// `POST /api/v1/runs/{id}/cancel`.
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    _: Sender,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    let run = find(&state, &id).await?;
+    let answer = state.host.take(&Input::Cancel(run.id)).await?;
+    done(answer, &format!("there is no run {id:?}"))?;
+    let run = find(&state, &id).await?;
+    Ok(Json(
+        json!({ "data": records::run(&run, &state.host.catalog()) }),
+    ))
+}
