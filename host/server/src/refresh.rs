@@ -64,7 +64,8 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
     if loaded.config.data != before.data {
         warn!("`store` changed: that needs a restart");
     }
-    if before.source.is_some() && loaded.config.server.listen.port() != 0
+    if before.source.is_some()
+        && loaded.config.server.listen.port() != 0
         && loaded.config.server.listen != before.server.listen
     {
         warn!("`listen` changed: that needs a restart");
@@ -74,15 +75,18 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
     }
     loaded.config.server.listen = before.server.listen;
     serve::fill_simulator(&mut loaded.config, &started.local, before);
-    let plugins =
-        plugins::load(&started.sandbox, serve::BUILTIN, &loaded.config.plugins).await;
+    let plugins = plugins::load(&started.sandbox, serve::BUILTIN, &loaded.config.plugins).await;
     if let Err(problems) = loaded.fit(&plugins) {
         return refused(&problems);
     }
     let config = loaded.config;
     match serve::connectors(&config, &plugins) {
         Ok(connectors) => {
-            host.configure(serve::setup(&config, &plugins), connectors, config.public_base());
+            host.configure(
+                serve::setup(&config, &plugins),
+                connectors,
+                config.public_base(),
+            );
             info!("the configuration is taken up");
             Some(config)
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use axum::http::HeaderMap;
 use ringback_core::engine::Setup;
 use ringback_core::model::Secret;
 use ringback_sandbox::{Connection, Sandbox};
@@ -17,10 +18,11 @@ use ringback_store::{Sled, Store};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::api::{self, ApiState, Keys, Scope};
+use crate::api::keys::{Holder, Keys, Scope};
+use crate::api::{self, ApiState, SessionCheck};
 use crate::cli::hostfile::HostFile;
 use crate::config::{self, Config, ConnectorTraits, Loaded, Overrides, System};
-use crate::dashboard::{Boot, Dashboard, OurNumber, Sessions, Simulator};
+use crate::dashboard::{Boot, Dashboard, Gatekeeper, OurNumber, Sessions, Simulator};
 use crate::refresh::{self, Started};
 use crate::runtime::plugins::{self, Plugins};
 use crate::runtime::{self, Connector, Connectors, Host, Parts, Requests, clock};
@@ -80,23 +82,29 @@ pub(crate) async fn serve(
         base_url: config.public_base(),
     };
     let host = runtime::start(parts, config.workflows.clone()).await?;
-    let key = fresh_key(&keys, store.as_ref(), &config).await?;
-    let app = routes(&host, &config, &keys, &plugins);
+    let key = fresh_key(&keys, &config);
+    let app = routes(&host, &config, &keys);
     let _host_file = HostFile::write(&data, &local, &key)?;
     announce(out, &config, &local, &key)?;
     let overrides = overrides.clone();
-    let started = Started { config, overrides, sandbox, local: local.clone() };
+    let started = Started {
+        config,
+        overrides,
+        sandbox,
+        local: local.clone(),
+    };
     tokio::spawn(refresh::watch(Arc::clone(&host), started));
     info!("listening on {local}");
     let stopping = Arc::clone(&host);
     let (told, mut order) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async move {
-        stop_signal().await;
-        info!("stopping: no more work is taken");
-        stopping.refuse();
-        // The receiver lives as long as this function.
-        let _ = told.send(());
-    });
+    let serving =
+        axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async move {
+            stop_signal().await;
+            info!("stopping: no more work is taken");
+            stopping.refuse();
+            // The receiver lives as long as this function.
+            let _ = told.send(());
+        });
     tokio::select! {
         served = serving => served?,
         // Somebody who follows the feed would keep the server open for ever.
@@ -146,18 +154,29 @@ pub(crate) fn fill_simulator(config: &mut Config, local: &str, before: &Config) 
             continue;
         }
         let base_url = format!("{local}/simulator/v1");
-        connection.values.entry("base_url".to_owned()).or_insert(base_url);
-        let earlier = before.connections.get(name).and_then(|one| one.secrets.get("secret"));
+        connection
+            .values
+            .entry("base_url".to_owned())
+            .or_insert(base_url);
+        let earlier = before
+            .connections
+            .get(name)
+            .and_then(|one| one.secrets.get("secret"));
         let secret = earlier.cloned().unwrap_or_else(|| {
             Secret::new(format!("{:032x}{:032x}", clock::seed(), clock::seed()))
         });
-        connection.secrets.entry("secret".to_owned()).or_insert(secret);
+        connection
+            .secrets
+            .entry("secret".to_owned())
+            .or_insert(secret);
     }
 }
 
 /// Checks the connections' settings against what their components say.
 fn fit(loaded: &mut Loaded, plugins: &Plugins) -> anyhow::Result<()> {
-    loaded.fit(plugins).map_err(|problems| config_error(&problems))
+    loaded
+        .fit(plugins)
+        .map_err(|problems| config_error(&problems))
 }
 
 impl config::Connectors for Plugins {
@@ -167,14 +186,20 @@ impl config::Connectors for Plugins {
         given: &BTreeMap<String, Option<String>>,
     ) -> Result<Vec<String>, String> {
         if let Some(problem) = self.failed.get(connector) {
-            return Err(format!("the plugin {connector} could not be loaded: {problem}"));
+            return Err(format!(
+                "the plugin {connector} could not be loaded: {problem}"
+            ));
         }
-        let description =
-            self.loaded.get(connector).and_then(|loaded| loaded.plugin.description.as_ref());
+        let description = self
+            .loaded
+            .get(connector)
+            .and_then(|loaded| loaded.plugin.description.as_ref());
         match description {
-            Some(description) => {
-                Ok(description.check(given).iter().map(ToString::to_string).collect())
-            }
+            Some(description) => Ok(description
+                .check(given)
+                .iter()
+                .map(ToString::to_string)
+                .collect()),
             None => {
                 let known: Vec<&str> = self
                     .loaded
@@ -201,8 +226,10 @@ impl config::Connectors for Plugins {
 /// The configuration as the engine sees it.
 pub(crate) fn setup(config: &Config, plugins: &Plugins) -> Setup {
     config.setup(|connector| {
-        let description =
-            plugins.loaded.get(connector).and_then(|loaded| loaded.plugin.description.as_ref());
+        let description = plugins
+            .loaded
+            .get(connector)
+            .and_then(|loaded| loaded.plugin.description.as_ref());
         ConnectorTraits {
             idempotent: description.is_some_and(|one| one.idempotent),
             handles_opt_out: description.is_some_and(|one| one.handles_opt_out),
@@ -229,26 +256,55 @@ pub(crate) fn connectors(config: &Config, plugins: &Plugins) -> anyhow::Result<C
     Ok(Connectors::new(by_name, requests))
 }
 
-/// A key for the commands on this machine, and for whoever starts the demo.
-async fn fresh_key(keys: &Keys, store: &dyn Store, config: &Config) -> anyhow::Result<Secret> {
+/// A key for the commands on this machine, and for whoever starts the demo. It
+/// stands only in memory, and ends with the process.
+fn fresh_key(keys: &Keys, config: &Config) -> Secret {
     let name = if config.demo { "demo" } else { "this machine" };
-    let (_, key) = keys.for_this_start(store, name, &[Scope::Admin]).await?;
-    Ok(Secret::new(key))
+    let (_, key) = keys.for_this_start(name, &[Scope::Admin]);
+    Secret::new(key)
+}
+
+/// The dashboard's sessions, as the API asks for them.
+struct SignedIn(Arc<Sessions<Keys>>);
+
+impl SessionCheck for SignedIn {
+    fn check(&self, headers: &HeaderMap, needs_csrf: bool) -> Option<Holder> {
+        self.0
+            .check(headers, needs_csrf)
+            .map(|session| session.grant)
+    }
+}
+
+impl Gatekeeper for Keys {
+    type Grant = Holder;
+
+    fn check_key(&self, key: &str) -> Option<Holder> {
+        self.check(key)
+    }
+
+    fn stands(&self, grant: &Holder) -> bool {
+        Self::stands(self, grant)
+    }
 }
 
 /// Everything that is served.
-fn routes(
-    host: &Arc<Host>,
-    config: &Config,
-    keys: &Arc<Keys>,
-    plugins: &Plugins,
-
-) -> Router {
+fn routes(host: &Arc<Host>, config: &Config, keys: &Arc<Keys>) -> Router {
     let public = config.public_base();
     let secure = public.starts_with("https://");
     let sessions = Arc::new(Sessions::new(Arc::clone(keys), secure, clock::now));
-    let state = ApiState::new(Arc::clone(host), Arc::clone(keys), Arc::clone(&sessions), plugins);
-    let simulated = config.connections.iter().find(|(_, one)| one.connector == SIMULATOR);
+    let state = ApiState::new(
+        Arc::clone(host),
+        Arc::clone(keys),
+        Arc::new(SignedIn(Arc::clone(&sessions))),
+        api::Options {
+            demo: config.demo,
+            ..api::Options::default()
+        },
+    );
+    let simulated = config
+        .connections
+        .iter()
+        .find(|(_, one)| one.connector == SIMULATOR);
     let boot = boot(config);
     let dashboard = Dashboard::new(sessions, move || boot.clone());
     let mut app = api::router(state.clone()).merge(dashboard.routes());
@@ -264,9 +320,10 @@ fn routes(
             },
             clock::now,
         );
-        app = app
-            .nest("/simulator/v1", network.provider_routes())
-            .nest("/simulator/phone", api::guarded(state, network.phone_routes()));
+        app = app.nest("/simulator/v1", network.provider_routes()).nest(
+            "/simulator/phone",
+            api::guarded(state, network.phone_routes()),
+        );
     }
     app
 }
@@ -274,7 +331,10 @@ fn routes(
 /// What the page needs to know before anything else.
 fn boot(config: &Config) -> Boot {
     let simulated = |agent: &&ringback_core::engine::Agent| {
-        let connection = agent.connection.as_ref().and_then(|name| config.connections.get(name));
+        let connection = agent
+            .connection
+            .as_ref()
+            .and_then(|name| config.connections.get(name));
         connection.is_some_and(|one| one.connector == SIMULATOR)
     };
     let numbers: Vec<OurNumber> = config
@@ -282,15 +342,17 @@ fn boot(config: &Config) -> Boot {
         .values()
         .filter(simulated)
         .flat_map(|agent| {
-            agent
-                .numbers
-                .iter()
-                .map(|number| OurNumber { number: number.clone(), agent: agent.name.clone() })
+            agent.numbers.iter().map(|number| OurNumber {
+                number: number.clone(),
+                agent: agent.name.clone(),
+            })
         })
         .collect();
     Boot {
         business: config.business.name.clone(),
-        simulator: (!numbers.is_empty()).then_some(Simulator { our_numbers: numbers }),
+        simulator: (!numbers.is_empty()).then_some(Simulator {
+            our_numbers: numbers,
+        }),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -306,7 +368,10 @@ fn announce(
     if !config.demo {
         return writeln!(out, "ringback {} serves {local}", env!("CARGO_PKG_VERSION"));
     }
-    let number = config.agents.values().find_map(|agent| agent.numbers.first());
+    let number = config
+        .agents
+        .values()
+        .find_map(|agent| agent.numbers.first());
     let number = number.map_or("+15125550100", |number| number.as_str());
     writeln!(
         out,

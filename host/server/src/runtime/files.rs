@@ -47,7 +47,11 @@ impl Files {
     /// The same, but files with problems look new.
     pub(super) fn to_read_again(&self) -> Self {
         let mut files = self.clone();
-        for file in files.by_path.values_mut().filter(|file| !file.problems.is_empty()) {
+        for file in files
+            .by_path
+            .values_mut()
+            .filter(|file| !file.problems.is_empty())
+        {
             file.modified = None;
             file.size = u64::MAX;
         }

@@ -139,7 +139,8 @@ impl Host {
         self.setup.store(Arc::new(setup));
         self.connectors.store(Arc::new(connectors));
         self.base_url.store(Arc::new(base_url));
-        self.files.store(Arc::new(self.files.load().to_read_again()));
+        self.files
+            .store(Arc::new(self.files.load().to_read_again()));
     }
 
     /// Follows the feed from now on.

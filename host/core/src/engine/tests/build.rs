@@ -102,6 +102,7 @@ pub(crate) fn workflow(
         hash: blake3::hash(json.as_bytes()).to_string(),
         definition,
         source: String::new(),
+        positions: Vec::new(),
     })
 }
 

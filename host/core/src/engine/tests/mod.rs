@@ -147,7 +147,8 @@ impl Host {
             let (from, to) = keys::table(b't');
             let first = self.state.range(&from, &to).next();
             let first = first.map(|(key, _)| key.clone());
-            let Some((key, due)) = first.and_then(|key| keys::timer_due(&key).map(|due| (key, due)))
+            let Some((key, due)) =
+                first.and_then(|key| keys::timer_due(&key).map(|due| (key, due)))
             else {
                 break;
             };

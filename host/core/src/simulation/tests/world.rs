@@ -97,6 +97,7 @@ fn workflow(
         },
         hash: format!("hash of {id}"),
         source: String::new(),
+        positions: Vec::new(),
     })
 }
 
