@@ -21,3 +21,10 @@ pub use permit::{Permit, commit_with};
 pub use store::{
     Answer, Commit, Committed, Direction, Health, MAX_BATCH, MAX_KEY, MAX_VALUE, Outcome, Store,
 };
+
+/// Bytes that are free for us on the disk of a folder; none when it cannot be
+/// known.
+pub fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    let space = rustix::fs::statvfs(folder).ok()?;
+    Some(space.f_bavail.saturating_mul(space.f_frsize))
+}

@@ -9,6 +9,7 @@ mod diagnostic;
 mod people;
 mod reader;
 mod secrets;
+mod schema;
 mod sections;
 mod setup;
 
@@ -25,6 +26,7 @@ use toml::de::DeTable;
 
 pub(crate) use connectors::{Connectors, Loaded};
 pub(crate) use diagnostic::{Diagnostic, Severity};
+pub(crate) use schema::schema;
 pub(crate) use secrets::{Environment, SecretFile, System};
 pub(crate) use setup::ConnectorTraits;
 

@@ -13,6 +13,9 @@ use super::claim::Claim;
 use super::start::REBUILD;
 use crate::{Error, Health};
 
+/// A tenth of a large disk is far more than the store needs to stay safe.
+const RESERVE_CEILING: u64 = 4 << 30;
+
 /// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
 /// would print every value.
 pub(super) struct View {
@@ -134,6 +137,7 @@ impl Shared {
             .as_ref()
             .map(|space| space.f_blocks.saturating_mul(space.f_frsize));
         let share = total_bytes.unwrap_or(0) / 100 * self.reserve_percent;
+        let share = share.min(RESERVE_CEILING);
         Health {
             free_bytes,
             total_bytes,
