@@ -92,10 +92,11 @@ pub(super) async fn event(
         .filter_map(Json::as_str)
         .collect();
     write!(out, "{}: ", text(&answer, "/data/id"))?;
-    Ok(match runs.as_slice() {
+    match runs.as_slice() {
         [] => writeln!(out, "no workflow started")?,
         runs => writeln!(out, "started {}", runs.join(", "))?,
-    })
+    }
+    Ok(())
 }
 
 /// `runs`
@@ -229,7 +230,7 @@ pub(super) async fn conversations(
             let texts = client.get(&path, &[("limit", &limit.to_string())]).await?;
             let thread = thread.get("data").unwrap_or(&thread);
             if json {
-                let both = json!({ "data": { "conversation": thread, "messages": texts["data"] } });
+                let both = json!({ "data": { "conversation": thread, "messages": items(&texts) } });
                 return Ok(output::json(out, &both)?);
             }
             writeln!(
@@ -319,7 +320,8 @@ fn explain(message: &Json, out: Out<'_>) -> std::io::Result<()> {
     let row = |verdict: &Json| {
         let said = ["/reason", "/until"].map(|at| text(verdict, at));
         let said = match said {
-            [reason, until] if until == "-" => reason.replace("-", ""),
+            [reason, until] if reason == "-" && until == "-" => String::new(),
+            [reason, until] if until == "-" => reason,
             [reason, until] if reason == "-" => format!("until {until}"),
             [reason, until] => format!("{reason}, until {until}"),
         };

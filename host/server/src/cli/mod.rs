@@ -26,7 +26,7 @@ use crate::config::{self, Config, Connectors, Diagnostic, Environment, Names, Ov
 use client::Client;
 pub(crate) use client::Failure;
 
-/// Follows up on missed calls and texts.
+/// The arguments of the program.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "ringback", version, about, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -42,13 +42,31 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Common {
     /// The configuration file [default: ringback.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "RINGBACK_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RINGBACK_CONFIG",
+        hide_env_values = true
+    )]
     pub(crate) config: Option<PathBuf>,
     /// The folder of the store [default: as configured, or data]
-    #[arg(long, global = true, value_name = "DIR", env = "RINGBACK_DATA")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RINGBACK_DATA",
+        hide_env_values = true
+    )]
     pub(crate) data: Option<PathBuf>,
     /// A running host, with its key in RINGBACK_API_KEY [default: the one of the data folder]
-    #[arg(long, global = true, value_name = "URL", env = "RINGBACK_URL")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RINGBACK_URL",
+        hide_env_values = true
+    )]
     pub(crate) url: Option<String>,
     /// Print JSON
     #[arg(long, global = true)]
@@ -129,16 +147,31 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Serve {
     /// Address and port [default: as configured, or 127.0.0.1:7070]
-    #[arg(long, value_name = "ADDRESS", env = "RINGBACK_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RINGBACK_LISTEN",
+        hide_env_values = true
+    )]
     pub(crate) listen: Option<SocketAddr>,
     /// What providers call
-    #[arg(long, value_name = "URL", env = "RINGBACK_PUBLIC_URL", value_parser = config::public_url)]
+    #[arg(long, value_name = "URL", env = "RINGBACK_PUBLIC_URL", hide_env_values = true, value_parser = config::public_url)]
     pub(crate) public_url: Option<String>,
     /// The folder of workflow files
-    #[arg(long, value_name = "DIR", env = "RINGBACK_WORKFLOWS")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGBACK_WORKFLOWS",
+        hide_env_values = true
+    )]
     pub(crate) workflows: Option<PathBuf>,
     /// The folder of plugins
-    #[arg(long, value_name = "DIR", env = "RINGBACK_PLUGINS")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGBACK_PLUGINS",
+        hide_env_values = true
+    )]
     pub(crate) plugins: Option<PathBuf>,
 }
 

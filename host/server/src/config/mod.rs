@@ -8,8 +8,8 @@ mod demo;
 mod diagnostic;
 mod people;
 mod reader;
-mod secrets;
 mod schema;
+mod secrets;
 mod sections;
 mod setup;
 
