@@ -484,7 +484,11 @@ impl Simulation {
         let timer = message.timer.as_ref();
         let (good, should) = match message.status {
             Status::Scheduled => (
-                !in_lane && !in_flight && !marked && self.armed(timer, &text)?,
+                !in_lane
+                    && !in_flight
+                    && !marked
+                    && head.deferred.contains(id)
+                    && self.armed(timer, &text)?,
                 "outside the lane with a timer",
             ),
             Status::Queued => (
@@ -496,7 +500,10 @@ impl Simulation {
                 !in_lane && in_flight && !marked && self.armed(timer, &settle)?,
                 "in flight with a timer to settle it",
             ),
-            _ => (!in_lane && !in_flight && !marked, "out of the lane"),
+            _ => (
+                !in_lane && !in_flight && !marked && !head.deferred.contains(id),
+                "out of the lane",
+            ),
         };
         if good {
             return Ok(());
