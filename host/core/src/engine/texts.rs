@@ -582,8 +582,8 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
         message.not_before = None;
     }
     let phone = message.contact.clone();
-    let opted_out = matches!(report.delivery, Delivery::OptedOut(_))
-        && tx.contact(&phone)?.opted_out.is_none();
+    let opted_out =
+        matches!(report.delivery, Delivery::OptedOut(_)) && tx.contact(&phone)?.opted_out.is_none();
     if status.rank() <= message.status.rank() {
         if !opted_out {
             return Ok(Answer::Repeat);

@@ -11,7 +11,7 @@ use super::invariants::Truth;
 use super::provider::Provider;
 use super::random::Random;
 use super::scenario::Scenario;
-use super::story::{Failure, Story};
+use super::story::{Failure, Story, Told};
 use crate::engine::{
     self, Act, Answer, Catalog, Command, Decision, Facts, Finding, Gated, InService, Input, Notice,
     PlaceResult, SendResult, World,
@@ -135,7 +135,7 @@ impl Simulation {
     pub fn run(&mut self, events: u64) -> Result<Report, Box<Failure>> {
         for _ in 0..events {
             self.event()?;
-            if self.report.events.is_multiple_of(32) {
+            if self.report.events.is_multiple_of(64) {
                 self.check_all()?;
             }
         }
@@ -190,7 +190,8 @@ impl Simulation {
     }
 
     pub(super) fn tell(&mut self, line: impl AsRef<str>) {
-        self.story.tell(self.now, line.as_ref());
+        let line = line.as_ref().to_owned();
+        self.story.tell(self.now, Told::Line(line));
     }
 
     /// A record, decoded.
@@ -448,8 +449,8 @@ impl Simulation {
             self.crash("before");
             return Ok(Committed::Crashed);
         }
-        let line = super::invariants::line(input, act);
-        self.tell(line);
+        let told = Told::Commit(input.clone(), act.entries.clone(), act.commands.clone());
+        self.story.tell(self.now, told);
         let before = self.state_before(&act.batch);
         if let Err(failed) = self.state.commit(&act.batch) {
             return Err(self.failure(format!("{failed:?} held a moment ago")));

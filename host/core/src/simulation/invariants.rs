@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::driver::Simulation;
 use super::story::Failure;
-use crate::engine::{Act, Answer, Calls, CallOutcome, Command, Delivery, Input};
+use crate::engine::{Act, Answer, CallOutcome, Calls, Command, Delivery, Input};
 use crate::model::{
     Batch, CallId, Contact, Conversation, ConversationId, Direction, Key, Message, MessageId,
     Origin, Outcome, PhoneNumber, Run, RunStatus, Status, Task, Tick, Timer, Waiting, keys, record,
@@ -33,6 +33,8 @@ pub(super) struct Truth {
     stopped: BTreeMap<PhoneNumber, (Timestamp, Option<MessageId>)>,
     /// The texts of each conversation in the order of asking.
     asked: BTreeMap<ConversationId, Vec<MessageId>>,
+    /// Where the outgoing texts stand.
+    status: BTreeMap<MessageId, Status>,
     /// Texts that left their place in the lane for a while: deferred ones.
     parked: BTreeSet<MessageId>,
     /// Texts that a person said to send again.
@@ -45,30 +47,6 @@ pub(super) struct Truth {
     missed: BTreeMap<String, u32>,
     /// The missed calls that were acknowledged, by connection and foreign id.
     must_be_missed: BTreeSet<(String, String)>,
-}
-
-/// One line of the story about a commit.
-pub(super) fn line(input: &Input, act: &Act) -> String {
-    let mut line = match input {
-        Input::Text(text) => format!("{} writes {:?} ({})", text.from, text.body, text.provider_id),
-        Input::Report(report) => format!("report on {:?}: {:?}", report.id, report.delivery),
-        Input::Call(report) => format!("call {} is {:?}", report.provider_id, report.outcome),
-        Input::Send(request) => format!("send to {}: {:?}", request.to, request.body),
-        Input::Define(workflow) => format!("define {}", workflow.definition.id),
-        Input::Place(request) => format!("place a call to {}", request.to),
-        Input::Start(request) => format!("start {} for {:?}", request.workflow, request.contact),
-        other => format!("{other:?}"),
-    };
-    for entry in &act.entries {
-        let name = entry.message.as_ref().map(ToString::to_string);
-        let name = name.or_else(|| entry.run.as_ref().map(ToString::to_string));
-        let name = name.unwrap_or_default();
-        line.push_str(&format!("\n      {} {name} {}", entry.kind, entry.data));
-    }
-    for command in &act.commands {
-        line.push_str(&format!("\n      -> {command:?}"));
-    }
-    line
 }
 
 impl Simulation {
@@ -102,6 +80,12 @@ impl Simulation {
                 if let Some(phone) = &entry.contact {
                     self.truth.stopped.remove(phone);
                 }
+            }
+        }
+        for (key, value) in &act.batch.writes {
+            if let (Some(b'o'), Some(bytes)) = (key.as_bytes().first(), value) {
+                let message: Message = self.decode(key, bytes)?;
+                self.truth.status.insert(message.id, message.status);
             }
         }
         for (key, value) in &act.batch.writes {
@@ -216,7 +200,10 @@ impl Simulation {
                 }
             }
             Input::Call(report) => {
-                let plan = report.to.as_ref().and_then(|to| self.scenario.setup.owner(to));
+                let plan = report
+                    .to
+                    .as_ref()
+                    .and_then(|to| self.scenario.setup.owner(to));
                 let plan = plan.and_then(|agent| agent.calls.as_ref());
                 let missed = plan == Some(&Calls::Missed)
                     || matches!(
@@ -271,8 +258,8 @@ impl Simulation {
     /// I3: the provider took a text; it may have taken it before.
     pub(super) fn check_taken(&self, message: &Message) -> Checked {
         let doubled = self.provider.count(&message.id) > 1;
-        let allowed = message.on_unknown == OnUnknown::Resend
-            || self.truth.resent.contains(&message.id);
+        let allowed =
+            message.on_unknown == OnUnknown::Resend || self.truth.resent.contains(&message.id);
         if doubled && !allowed {
             return Err(self.failure(format!("I3: {} was really sent twice", message.id)));
         }
@@ -335,9 +322,8 @@ impl Simulation {
     /// the lane, and a text that a person or a late finding sends again was no
     /// longer in it.
     fn check_order(&self, message: &Message) -> Checked {
-        let free = |id: &MessageId| {
-            self.truth.parked.contains(id) || self.truth.resent.contains(id)
-        };
+        let free =
+            |id: &MessageId| self.truth.parked.contains(id) || self.truth.resent.contains(id);
         if free(&message.id) {
             return Ok(());
         }
@@ -348,13 +334,10 @@ impl Simulation {
             if free(earlier) {
                 continue;
             }
-            let stored: Option<Message> = self.get(&keys::message(earlier))?;
-            let waits = stored.is_some_and(|one| {
-                matches!(
-                    one.status,
-                    Status::Queued | Status::Sending | Status::Unknown
-                )
-            });
+            let waits = matches!(
+                self.truth.status.get(earlier),
+                Some(Status::Queued | Status::Sending | Status::Unknown)
+            );
             if waits {
                 let text = format!("I4: {} overtakes {earlier}", message.id);
                 return Err(self.failure(text));
@@ -533,10 +516,13 @@ impl Simulation {
     fn check_conversation(&self, head: &Conversation) -> Checked {
         if let Some(id) = &head.in_flight {
             let message: Option<Message> = self.get(&keys::message(id))?;
-            let there = message
-                .is_some_and(|one| matches!(one.status, Status::Sending | Status::Unknown));
+            let there =
+                message.is_some_and(|one| matches!(one.status, Status::Sending | Status::Unknown));
             if !there {
-                let text = format!("I1: {} holds its lane for {id}, which is not in flight", head.id);
+                let text = format!(
+                    "I1: {} holds its lane for {id}, which is not in flight",
+                    head.id
+                );
                 return Err(self.failure(text));
             }
         }

@@ -102,7 +102,10 @@ impl Simulation {
         let setup = &self.scenario.setup;
         let (provider_id, new) = self.provider.take(setup, message, self.now);
         if new {
-            self.tell(format!("the provider takes {} as {provider_id}", message.id));
+            self.tell(format!(
+                "the provider takes {} as {provider_id}",
+                message.id
+            ));
             self.report.texts += 1;
             self.check_taken(message)?;
             self.reports(message, &provider_id);

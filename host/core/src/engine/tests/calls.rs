@@ -13,10 +13,17 @@ fn a_missed_call_is_one_batch_with_event_run_gate_and_attempt() {
     let mut host = Host::new(vec![text_back()]);
     let act = host.decide(&Input::Call(call("C1", CallOutcome::NoAnswer)));
     assert!(matches!(act.commands.as_slice(), [Command::Send(_)]));
-    let tables: std::collections::BTreeSet<u8> =
-        act.batch.writes.keys().map(|key| key.as_bytes()[0]).collect();
+    let tables: std::collections::BTreeSet<u8> = act
+        .batch
+        .writes
+        .keys()
+        .map(|key| key.as_bytes()[0])
+        .collect();
     let expected = b"abceijlmopr".iter().copied().collect();
-    assert_eq!(tables, expected, "call, conversation, feed, mark, text, contact, run");
+    assert_eq!(
+        tables, expected,
+        "call, conversation, feed, mark, text, contact, run"
+    );
     host.state.commit(&act.batch).unwrap();
     check(&host, &[("Sorry!", "sending", "")]);
 }
@@ -71,12 +78,32 @@ fn which_outcomes_are_missed() {
     check(None, CallOutcome::Ringing, false, "call.status");
     check(None, CallOutcome::Rejected, false, "call.status");
     // The provider answered it: only the leg to the owner counts.
-    check(forward.clone(), CallOutcome::Completed, false, "call.status");
-    check(forward.clone(), CallOutcome::Completed, true, "call.completed");
+    check(
+        forward.clone(),
+        CallOutcome::Completed,
+        false,
+        "call.status",
+    );
+    check(
+        forward.clone(),
+        CallOutcome::Completed,
+        true,
+        "call.completed",
+    );
     check(forward.clone(), CallOutcome::NoAnswer, true, "call.missed");
     check(forward, CallOutcome::Voicemail, true, "call.missed");
-    check(Some(Calls::Missed), CallOutcome::Ringing, false, "call.missed");
-    check(Some(Calls::Missed), CallOutcome::Completed, false, "call.missed");
+    check(
+        Some(Calls::Missed),
+        CallOutcome::Ringing,
+        false,
+        "call.missed",
+    );
+    check(
+        Some(Calls::Missed),
+        CallOutcome::Completed,
+        false,
+        "call.missed",
+    );
 }
 
 #[test]
@@ -100,7 +127,11 @@ fn a_forwarded_call_stays_what_its_leg_said() {
         host.call("C1", CallOutcome::Completed);
         host.take(Input::Call(leg));
         let calls: Vec<crate::model::Call> = host.records(b'a');
-        assert_eq!(calls[0].status.word(), "NO_ANSWER", "leg first: {leg_first}");
+        assert_eq!(
+            calls[0].status.word(),
+            "NO_ANSWER",
+            "leg first: {leg_first}"
+        );
         assert_eq!(host.told("call.missed"), 1);
         assert_eq!(host.told("call.completed"), 0);
     }
@@ -150,7 +181,11 @@ fn a_hidden_caller_is_noted_and_nobody_is_texted() {
     }));
     assert_eq!(host.told("call.missed"), 1);
     assert!(host.leaving().is_empty());
-    assert!(host.runs().iter().all(|run| run.status == RunStatus::Failed));
+    assert!(
+        host.runs()
+            .iter()
+            .all(|run| run.status == RunStatus::Failed)
+    );
 }
 
 #[test]
@@ -167,20 +202,67 @@ fn a_call_to_nobodys_number_is_only_told() {
 #[test]
 fn filters_choose_calls() {
     let check = |filter: CallFilter, expected: usize| {
-        let wanted = workflow("w", On::CallMissed(filter), vec![("w", "", wait(60))], |_| {});
+        let wanted = workflow(
+            "w",
+            On::CallMissed(filter),
+            vec![("w", "", wait(60))],
+            |_| {},
+        );
         let mut host = Host::new(vec![wanted]);
         host.call("C1", CallOutcome::NoAnswer);
         assert_eq!(host.runs().len(), expected);
     };
     let any = CallFilter::default;
     check(any(), 1);
-    check(CallFilter { direction: Some(crate::workflow::Direction::Outbound), ..any() }, 0);
-    check(CallFilter { direction: Some(crate::workflow::Direction::Inbound), ..any() }, 1);
-    check(CallFilter { to: vec!["+15125550100".to_owned()], ..any() }, 1);
-    check(CallFilter { to: vec!["+15125550101".to_owned()], ..any() }, 0);
-    check(CallFilter { from: vec!["+13125550123".to_owned()], ..any() }, 1);
-    check(CallFilter { agent: Some("desk".to_owned()), ..any() }, 1);
-    check(CallFilter { agent: Some("night".to_owned()), ..any() }, 0);
+    check(
+        CallFilter {
+            direction: Some(crate::workflow::Direction::Outbound),
+            ..any()
+        },
+        0,
+    );
+    check(
+        CallFilter {
+            direction: Some(crate::workflow::Direction::Inbound),
+            ..any()
+        },
+        1,
+    );
+    check(
+        CallFilter {
+            to: vec!["+15125550100".to_owned()],
+            ..any()
+        },
+        1,
+    );
+    check(
+        CallFilter {
+            to: vec!["+15125550101".to_owned()],
+            ..any()
+        },
+        0,
+    );
+    check(
+        CallFilter {
+            from: vec!["+13125550123".to_owned()],
+            ..any()
+        },
+        1,
+    );
+    check(
+        CallFilter {
+            agent: Some("desk".to_owned()),
+            ..any()
+        },
+        1,
+    );
+    check(
+        CallFilter {
+            agent: Some("night".to_owned()),
+            ..any()
+        },
+        0,
+    );
 }
 
 #[test]
@@ -217,6 +299,16 @@ fn a_call_of_ours_is_marked_until_its_outcome_is_known() {
     check(Some(PlaceResult::Unknown(problem("lost"))), "UNKNOWN");
     check(None, "UNKNOWN");
     let mut host = Host::new(vec![]);
-    host.take(Input::OptOut(caller(), true, crate::model::OptOutSource::Api));
-    assert!(matches!(host.take(place()), Answer::Refused { code: "opted_out", .. }));
+    host.take(Input::OptOut(
+        caller(),
+        true,
+        crate::model::OptOutSource::Api,
+    ));
+    assert!(matches!(
+        host.take(place()),
+        Answer::Refused {
+            code: "opted_out",
+            ..
+        }
+    ));
 }

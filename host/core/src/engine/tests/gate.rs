@@ -50,7 +50,10 @@ fn marketing_at_night_waits_for_the_morning_and_is_asked_again() {
     // An answer or an order may overtake an advertisement.
     check(
         &host,
-        &[("sale", "scheduled", "quiet_hours"), ("your order", "accepted", "")],
+        &[
+            ("sale", "scheduled", "quiet_hours"),
+            ("your order", "accepted", ""),
+        ],
     );
     let until = host.message(&id).not_before.unwrap();
     assert_eq!(until.to_string(), "2026-11-18T15:00:00Z");

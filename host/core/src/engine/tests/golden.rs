@@ -20,7 +20,10 @@ fn a_run() {
     let run: Run = read(include_str!("golden/run.json"));
     assert_eq!(run.status, RunStatus::Running);
     assert_eq!(run.cursor, 1);
-    assert!(matches!(run.waiting, Some(crate::model::Waiting::Event { .. })));
+    assert!(matches!(
+        run.waiting,
+        Some(crate::model::Waiting::Event { .. })
+    ));
     assert_eq!(run.contact, Some(caller()));
 }
 
@@ -52,7 +55,10 @@ fn write() {
     let asks = workflow(
         "asks",
         missed(),
-        vec![("ask", "", send("How can we help?")), ("answer", "", reply(Some(3_600)))],
+        vec![
+            ("ask", "", send("How can we help?")),
+            ("answer", "", reply(Some(3_600))),
+        ],
         |_| {},
     );
     let clock = On::Schedule(Schedule {
@@ -74,7 +80,11 @@ fn write() {
     let id = host.send("Is it known?");
     host.result(SendResult::Unknown(problem("timeout")));
     let conversation = host.conversation().id;
-    host.take(Input::Take(conversation.clone(), "ann".to_owned(), "curious".to_owned()));
+    host.take(Input::Take(
+        conversation.clone(),
+        "ann".to_owned(),
+        "curious".to_owned(),
+    ));
     host.text("STOP");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/tests/golden");
     let put = |name: &str, bytes: &[u8]| {

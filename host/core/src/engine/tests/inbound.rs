@@ -3,19 +3,23 @@
 use super::build::{self, missed, received, reply, send, wait, workflow};
 use super::*;
 use crate::model::OptOutSource;
-use crate::workflow::{Action, Again, CancelOn, Handoff};
 use crate::workflow::expression::Template;
+use crate::workflow::{Action, Again, CancelOn, Handoff};
 
 const CONFIRMED: &str =
     "Brightside: you will get no more texts from us. Reply START to change that.";
 const BACK: &str = "Brightside: you will get texts from us again. Reply STOP to end them.";
-const HELP: &str =
-    "Brightside: reply here and we will answer. Reply STOP to get no more texts.";
+const HELP: &str = "Brightside: reply here and we will answer. Reply STOP to get no more texts.";
 
 fn echo() -> Arc<Workflow> {
-    workflow("echo", received(), vec![("say", "", send("You said {{ event.text }}"))], |one| {
-        one.enroll.again = Again::Always;
-    })
+    workflow(
+        "echo",
+        received(),
+        vec![("say", "", send("You said {{ event.text }}"))],
+        |one| {
+            one.enroll.again = Again::Always;
+        },
+    )
 }
 
 /// Texts first, then waits for an answer, then thanks for it.
@@ -23,7 +27,11 @@ fn asks() -> Arc<Workflow> {
     let steps = vec![
         ("ask", "", send("How can we help?")),
         ("answer", "", reply(Some(3_600))),
-        ("thanks", "not answer.timed_out", send("Got: {{ answer.message.body }}")),
+        (
+            "thanks",
+            "not answer.timed_out",
+            send("Got: {{ answer.message.body }}"),
+        ),
         ("late", "answer.timed_out", send("Still there?")),
     ];
     workflow("asks", missed(), steps, |_| {})
@@ -92,7 +100,10 @@ fn stop_ends_runs_and_later_texts_are_refused_with_their_verdicts() {
     let refused = host.send("From a program");
     let verdicts = host.message(&refused).verdicts;
     assert_eq!(verdicts.len(), 1);
-    assert_eq!((verdicts[0].rule.as_str(), verdicts[0].verdict.as_str()), ("opt_out", "refused"));
+    assert_eq!(
+        (verdicts[0].rule.as_str(), verdicts[0].verdict.as_str()),
+        ("opt_out", "refused")
+    );
     host.call("C2", CallOutcome::NoAnswer);
     assert!(host.leaving().is_empty());
     check(
@@ -141,7 +152,11 @@ fn stop_calls_off_what_was_deferred() {
     host.accept();
     check(
         &host,
-        &[("sale", "canceled", "opted_out"), (CONFIRMED, "accepted", ""), (BACK, "accepted", "")],
+        &[
+            ("sale", "canceled", "opted_out"),
+            (CONFIRMED, "accepted", ""),
+            (BACK, "accepted", ""),
+        ],
     );
 }
 
@@ -200,7 +215,11 @@ fn help_is_answered_and_not_after_a_stop() {
     assert!(host.leaving().is_empty());
     check(
         &host,
-        &[(HELP, "accepted", ""), (CONFIRMED, "accepted", ""), (HELP, "skipped", "opted_out")],
+        &[
+            (HELP, "accepted", ""),
+            (CONFIRMED, "accepted", ""),
+            (HELP, "skipped", "opted_out"),
+        ],
     );
 }
 
@@ -273,16 +292,26 @@ fn hands_over(reply: Option<&str>, release_after: Option<u64>) -> Arc<Workflow> 
         reply: reply.map(|text| Template::new(text).unwrap()),
         release_after,
     });
-    workflow("over", missed(), vec![("over", "", handoff), ("more", "", send("More."))], |_| {})
+    workflow(
+        "over",
+        missed(),
+        vec![("over", "", handoff), ("more", "", send("More."))],
+        |_| {},
+    )
 }
 
 #[test]
 fn a_handoff_tells_the_person_says_its_last_words_and_blocks_the_rest() {
-    let mut host = Host::new(vec![hands_over(Some("A person will answer."), None), echo()]);
+    let mut host = Host::new(vec![
+        hands_over(Some("A person will answer."), None),
+        echo(),
+    ]);
     host.call("C1", CallOutcome::NoAnswer);
     host.accept();
     let notices: Vec<Message> = host.records(b'o');
-    let told = notices.iter().find(|one| one.contact == phone("+15125550199"));
+    let told = notices
+        .iter()
+        .find(|one| one.contact == phone("+15125550199"));
     assert!(told.unwrap().body.contains("+13125550123 needs a person"));
     host.text("hello?");
     host.send("From a program");
@@ -319,9 +348,14 @@ fn a_handoff_is_released_after_its_time() {
 /// The lane is read again after other runs were ended by the handoff.
 #[test]
 fn a_handoff_does_not_bring_back_what_it_called_off() {
-    let other = workflow("other", missed(), vec![("text", "", send("Other."))], |one| {
-        one.cancel_on = vec![CancelOn::Handoff];
-    });
+    let other = workflow(
+        "other",
+        missed(),
+        vec![("text", "", send("Other."))],
+        |one| {
+            one.cancel_on = vec![CancelOn::Handoff];
+        },
+    );
     let mut host = Host::new(vec![other, hands_over(Some("A person will answer."), None)]);
     host.send("In flight.");
     host.call("C1", CallOutcome::NoAnswer);
@@ -340,9 +374,14 @@ fn a_handoff_does_not_bring_back_what_it_called_off() {
 
 #[test]
 fn a_person_takes_a_conversation() {
-    let later = workflow("later", missed(), vec![("wait", "", wait(60)), ("t", "", send("Hi"))], |one| {
-        one.cancel_on = vec![CancelOn::Handoff];
-    });
+    let later = workflow(
+        "later",
+        missed(),
+        vec![("wait", "", wait(60)), ("t", "", send("Hi"))],
+        |one| {
+            one.cancel_on = vec![CancelOn::Handoff];
+        },
+    );
     let mut host = Host::new(vec![later]);
     host.text("hello");
     host.call("C1", CallOutcome::NoAnswer);
@@ -355,9 +394,14 @@ fn a_person_takes_a_conversation() {
 
 #[test]
 fn a_reply_ends_the_runs_that_say_so() {
-    let later = workflow("later", missed(), vec![("wait", "", wait(60)), ("t", "", send("Hi"))], |one| {
-        one.cancel_on = vec![CancelOn::Reply];
-    });
+    let later = workflow(
+        "later",
+        missed(),
+        vec![("wait", "", wait(60)), ("t", "", send("Hi"))],
+        |one| {
+            one.cancel_on = vec![CancelOn::Reply];
+        },
+    );
     let mut host = Host::new(vec![later]);
     host.call("C1", CallOutcome::NoAnswer);
     host.text("never mind");

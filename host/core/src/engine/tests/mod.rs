@@ -121,8 +121,12 @@ impl Host {
         self.state.commit(&act.batch).unwrap();
         self.commands.extend(act.commands);
         self.notices.extend(act.notices);
-        let queued = act.entries.iter().filter(|one| one.kind == "message.queued");
-        self.asked.extend(queued.filter_map(|one| one.message.clone()));
+        let queued = act
+            .entries
+            .iter()
+            .filter(|one| one.kind == "message.queued");
+        self.asked
+            .extend(queued.filter_map(|one| one.message.clone()));
         self.told
             .extend(act.entries.into_iter().map(|entry| entry.kind));
         act.answer
@@ -151,7 +155,8 @@ impl Host {
             let (from, to) = keys::table(b't');
             let first = self.state.range(&from, &to).next();
             let first = first.map(|(key, _)| key.clone());
-            let Some((key, due)) = first.and_then(|key| keys::timer_due(&key).map(|due| (key, due)))
+            let Some((key, due)) =
+                first.and_then(|key| keys::timer_due(&key).map(|due| (key, due)))
             else {
                 break;
             };

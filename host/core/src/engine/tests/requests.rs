@@ -48,10 +48,17 @@ fn a_decision_on_old_facts_is_refused_and_taken_again() {
     host.accept();
     let text = Input::Send(request("one"));
     let stale = host.decide(&text);
-    host.take(Input::OptOut(caller(), true, crate::model::OptOutSource::Api));
+    host.take(Input::OptOut(
+        caller(),
+        true,
+        crate::model::OptOutSource::Api,
+    ));
     assert!(host.state.commit(&stale.batch).is_err());
     host.take(text);
-    check(&host, &[("zero", "accepted", ""), ("one", "skipped", "opted_out")]);
+    check(
+        &host,
+        &[("zero", "accepted", ""), ("one", "skipped", "opted_out")],
+    );
 }
 
 #[test]

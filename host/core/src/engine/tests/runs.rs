@@ -23,8 +23,16 @@ fn who_may_be_enrolled_again() {
     checked(|_| {}, &[0, 61], 2);
     checked(|one| one.enroll.again = Again::Never, &[0, 61, 86_400], 1);
     checked(|one| one.enroll.again = Again::Always, &[0, 1, 1], 3);
-    checked(|one| one.enroll.again_after = Some(3_600), &[0, 61, 3_538], 1);
-    checked(|one| one.enroll.again_after = Some(3_600), &[0, 61, 3_539], 2);
+    checked(
+        |one| one.enroll.again_after = Some(3_600),
+        &[0, 61, 3_538],
+        1,
+    );
+    checked(
+        |one| one.enroll.again_after = Some(3_600),
+        &[0, 61, 3_539],
+        2,
+    );
     let by_call = Value::Expression(Expression::new("event.id").unwrap());
     checked(|one| one.enroll.key = Some(by_call), &[0, 1], 2);
 }
@@ -36,7 +44,11 @@ fn conditions_choose_steps_and_triggers() {
         missed(),
         vec![
             ("no", "contact.region == \"GB\"", send("Cheerio")),
-            ("yes", "contact.region == \"US\" and no.skipped", send("Howdy {{ agent.business }}")),
+            (
+                "yes",
+                "contact.region == \"US\" and no.skipped",
+                send("Howdy {{ agent.business }}"),
+            ),
         ],
         |_| {},
     );
@@ -54,7 +66,10 @@ fn values_and_a_stop() {
     let set = Action::Set(Set {
         values: vec![
             ("a".to_owned(), Value::Literal(json!(2))),
-            ("b".to_owned(), Value::Expression(Expression::new("1 + 1").unwrap())),
+            (
+                "b".to_owned(),
+                Value::Expression(Expression::new("1 + 1").unwrap()),
+            ),
         ],
     });
     let stop = Action::Stop(Stop {
@@ -63,7 +78,11 @@ fn values_and_a_stop() {
     let back = workflow(
         "back",
         missed(),
-        vec![("set", "", set), ("stop", "vars.a == vars.b", stop), ("t", "", send("never"))],
+        vec![
+            ("set", "", set),
+            ("stop", "vars.a == vars.b", stop),
+            ("t", "", send("never")),
+        ],
         |one| {
             one.vars.insert("a".to_owned(), json!(1));
         },
@@ -105,15 +124,32 @@ fn a_person_ends_a_run_and_its_text() {
     let id = host.run().id;
     assert_eq!(host.take(Input::Cancel(id.clone())), Answer::Done);
     let again = host.take(Input::Cancel(id));
-    assert!(matches!(again, Answer::Refused { code: "not_running", .. }));
+    assert!(matches!(
+        again,
+        Answer::Refused {
+            code: "not_running",
+            ..
+        }
+    ));
     host.accept();
-    check(&host, &[("in flight", "accepted", ""), ("Sorry!", "canceled", "cancelled")]);
+    check(
+        &host,
+        &[
+            ("in flight", "accepted", ""),
+            ("Sorry!", "canceled", "cancelled"),
+        ],
+    );
 }
 
 #[test]
 fn a_run_keeps_the_version_it_began_with() {
     let version = |words: &str| {
-        workflow("back", missed(), vec![("w", "", wait(60)), ("t", "", send(words))], |_| {})
+        workflow(
+            "back",
+            missed(),
+            vec![("w", "", wait(60)), ("t", "", send(words))],
+            |_| {},
+        )
     };
     let mut host = Host::new(vec![version("old")]);
     host.call("C1", CallOutcome::NoAnswer);
@@ -152,8 +188,20 @@ fn a_manual_start_needs_a_manual_trigger() {
     let text = workflow("text", received(), vec![("t", "", send("Hi"))], |_| {});
     let mut host = Host::new(vec![hand, text]);
     assert!(matches!(host.start("hand"), Answer::Runs(runs) if runs.len() == 1));
-    assert!(matches!(host.start("hand"), Answer::Refused { code: "already_enrolled", .. }));
-    assert!(matches!(host.start("text"), Answer::Refused { code: "not_manual", .. }));
+    assert!(matches!(
+        host.start("hand"),
+        Answer::Refused {
+            code: "already_enrolled",
+            ..
+        }
+    ));
+    assert!(matches!(
+        host.start("text"),
+        Answer::Refused {
+            code: "not_manual",
+            ..
+        }
+    ));
     assert_eq!(host.start("none"), Answer::Unknown);
 }
 

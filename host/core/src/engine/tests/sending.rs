@@ -50,7 +50,10 @@ fn texts_of_one_step_keep_their_order_through_a_retry() {
         host.result(SendResult::Unavailable(problem("503")));
         host.wait(5);
         host.result(accepted("P1"));
-        check(&host, &[("first", "accepted", ""), ("second", "sending", "")]);
+        check(
+            &host,
+            &[("first", "accepted", ""), ("second", "sending", "")],
+        );
     }
 }
 
@@ -110,7 +113,10 @@ fn a_text_that_failed_may_be_said_again() {
     host.wait(1);
     host.send("one");
     host.accept();
-    check(&host, &[("one", "failed", "bad_token"), ("one", "accepted", "")]);
+    check(
+        &host,
+        &[("one", "failed", "bad_token"), ("one", "accepted", "")],
+    );
 }
 
 #[test]
@@ -135,7 +141,10 @@ fn reports_come_in_any_order_and_never_take_a_text_back() {
     };
     let lost = || Delivery::Undelivered(problem("30003"));
     checked(&[Delivery::Sent, Delivery::Delivered], "delivered");
-    checked(&[Delivery::Delivered, Delivery::Sent, Delivery::Queued], "delivered");
+    checked(
+        &[Delivery::Delivered, Delivery::Sent, Delivery::Queued],
+        "delivered",
+    );
     checked(&[Delivery::Delivered, lost()], "delivered");
     checked(&[lost(), Delivery::Delivered], "delivered");
     checked(&[lost(), Delivery::Sent], "undelivered");

@@ -85,10 +85,20 @@ fn an_idempotent_repeat_needs_an_open_gate() {
     let (mut host, _) = lost(|setup| {
         setup.connections.get_mut("main").unwrap().idempotent = true;
     });
-    host.take(Input::OptOut(caller(), true, crate::model::OptOutSource::Api));
+    host.take(Input::OptOut(
+        caller(),
+        true,
+        crate::model::OptOutSource::Api,
+    ));
     host.wait(3);
     assert!(host.leaving().is_empty());
-    check(&host, &[("one", "needs_review", "gate_closed"), ("two", "canceled", "opted_out")]);
+    check(
+        &host,
+        &[
+            ("one", "needs_review", "gate_closed"),
+            ("two", "canceled", "opted_out"),
+        ],
+    );
 }
 
 #[test]
@@ -121,7 +131,10 @@ fn held_for_review() {
                 host.take(Input::Looked(id.clone(), Finding::Unsupported));
             }
         }
-        check(&host, &[("one", "needs_review", "unknown"), ("two", "sending", "")]);
+        check(
+            &host,
+            &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+        );
         host.accept();
         assert_eq!(host.take(Input::Decide(id.clone(), decision)), Answer::Done);
         host.wait(1);
@@ -129,7 +142,13 @@ fn held_for_review() {
         assert_eq!(host.message(&id).status.word(), expected);
         assert_eq!(host.message(&id).attempts.len(), attempts);
         let again = host.take(Input::Decide(id, decision));
-        assert!(matches!(again, Answer::Refused { code: "not_in_review", .. }));
+        assert!(matches!(
+            again,
+            Answer::Refused {
+                code: "not_in_review",
+                ..
+            }
+        ));
     };
     decided(Decide::Sent, "accepted", 1);
     decided(Decide::Resend, "accepted", 2);
@@ -183,7 +202,11 @@ fn a_run_goes_on_when_its_text_is_held() {
         missed(),
         vec![
             ("one", "", send("one")),
-            ("two", "not one.ok", send_with("two", |send| send.on_unknown = OnUnknown::Resend)),
+            (
+                "two",
+                "not one.ok",
+                send_with("two", |send| send.on_unknown = OnUnknown::Resend),
+            ),
         ],
         |_| {},
     );
@@ -192,5 +215,8 @@ fn a_run_goes_on_when_its_text_is_held() {
     let id = host.result(SendResult::Unknown(problem("timeout")));
     host.wait(60);
     host.take(Input::Looked(id, Finding::Unsupported));
-    check(&host, &[("one", "needs_review", "unknown"), ("two", "sending", "")]);
+    check(
+        &host,
+        &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+    );
 }

@@ -16,7 +16,12 @@ fn time(text: &str) -> TimeOfDay {
 /// A run that starts at `now` waits until `expected`; the contact is in Chicago.
 #[track_caller]
 fn checked(now: &str, wait: Wait, expected: &str) {
-    let back = workflow("back", missed(), vec![("w", "", Action::Wait(wait))], |_| {});
+    let back = workflow(
+        "back",
+        missed(),
+        vec![("w", "", Action::Wait(wait))],
+        |_| {},
+    );
     let mut host = Host::new(vec![back]);
     host.now = now.parse().unwrap();
     host.call("C1", CallOutcome::NoAnswer);
@@ -55,18 +60,50 @@ fn at_a_time_of_day() {
         ..Wait::default()
     };
     // Without days: the next one, today or tomorrow.
-    checked("2026-11-18T16:00:00Z", at(0, "10:30"), "2026-11-18T16:30:00Z");
-    checked("2026-11-18T17:00:00Z", at(0, "10:30"), "2026-11-19T16:30:00Z");
+    checked(
+        "2026-11-18T16:00:00Z",
+        at(0, "10:30"),
+        "2026-11-18T16:30:00Z",
+    );
+    checked(
+        "2026-11-18T17:00:00Z",
+        at(0, "10:30"),
+        "2026-11-19T16:30:00Z",
+    );
     // A day: the first at least 20 hours later.
-    checked("2026-11-18T16:00:00Z", at(1, "10:30"), "2026-11-19T16:30:00Z");
-    checked("2026-11-18T19:00:00Z", at(1, "10:30"), "2026-11-19T16:30:00Z");
-    checked("2026-11-18T21:00:00Z", at(1, "10:30"), "2026-11-20T16:30:00Z");
+    checked(
+        "2026-11-18T16:00:00Z",
+        at(1, "10:30"),
+        "2026-11-19T16:30:00Z",
+    );
+    checked(
+        "2026-11-18T19:00:00Z",
+        at(1, "10:30"),
+        "2026-11-19T16:30:00Z",
+    );
+    checked(
+        "2026-11-18T21:00:00Z",
+        at(1, "10:30"),
+        "2026-11-20T16:30:00Z",
+    );
     // Over the autumn night 10:30 is an hour later in UTC.
-    checked("2026-10-31T16:00:00Z", at(1, "10:30"), "2026-11-01T16:30:00Z");
+    checked(
+        "2026-10-31T16:00:00Z",
+        at(1, "10:30"),
+        "2026-11-01T16:30:00Z",
+    );
     // 01:30 comes twice on it: the first one.
-    checked("2026-10-31T16:00:00Z", at(0, "01:30"), "2026-11-01T06:30:00Z");
+    checked(
+        "2026-10-31T16:00:00Z",
+        at(0, "01:30"),
+        "2026-11-01T06:30:00Z",
+    );
     // 02:30 does not come on the spring night: the first valid instant.
-    checked("2027-03-13T20:00:00Z", at(0, "02:30"), "2027-03-14T08:00:00Z");
+    checked(
+        "2027-03-13T20:00:00Z",
+        at(0, "02:30"),
+        "2027-03-14T08:00:00Z",
+    );
 }
 
 #[test]
@@ -79,7 +116,11 @@ fn until_a_time() {
     checked(now, until("now() | plus(\"2h\")"), "2026-11-18T18:00:00Z");
     checked(now, until("now() | minus(\"2h\")"), "Some(\"finished\")");
     // A fraction of a millisecond does not make the timer fire too early.
-    checked(now, until("\"2026-11-18T16:00:01.0005Z\""), "2026-11-18T16:00:01.0005Z");
+    checked(
+        now,
+        until("\"2026-11-18T16:00:01.0005Z\""),
+        "2026-11-18T16:00:01.0005Z",
+    );
 }
 
 #[test]

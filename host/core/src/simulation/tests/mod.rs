@@ -53,7 +53,12 @@ fn invariants_hold_for_every_seed() {
         println!("{sum:?} after {:?}", began.elapsed());
         // A simulation in which nothing happens proves nothing.
         let all = [
-            sum.crashes, sum.conflicts, sum.texts, sum.unknown, sum.received, sum.missed,
+            sum.crashes,
+            sum.conflicts,
+            sum.texts,
+            sum.unknown,
+            sum.received,
+            sum.missed,
         ];
         assert!(all.iter().all(|count| *count > seeds / 4), "{sum:?}");
     }

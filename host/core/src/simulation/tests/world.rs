@@ -40,11 +40,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
         ],
         |one| {
             one.enroll.again = Again::Always;
-            one.cancel_on = vec![
-                CancelOn::OptOut,
-                CancelOn::Handoff,
-                CancelOn::CallAnswered,
-            ];
+            one.cancel_on = vec![CancelOn::OptOut, CancelOn::Handoff, CancelOn::CallAnswered];
         },
     );
     let later = workflow(
