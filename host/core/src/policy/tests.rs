@@ -106,6 +106,7 @@ fn stop(case: &mut Case, minutes: i64) {
         at: minutes_ago(case, minutes),
         how: OptOutSource::Text,
         message: None,
+        confirmation: None,
     });
 }
 
@@ -117,19 +118,20 @@ fn nothing_speaks_against_it() {
 #[test]
 fn opt_out() {
     check(|case| stop(case, 0), "refuse opted_out");
-    let confirms = |made: i64, stopped: i64| {
+    let confirms = |id: u128, stopped: i64| {
         move |case: &mut Case| {
             stop(case, stopped);
             case.message.origin = Origin::Keyword;
-            case.message.created_at = minutes_ago(case, made);
+            case.message.id = Ids::new(case.now, 7).message();
+            let confirmation = Some(Ids::new(case.now, id).message());
+            case.contact.opted_out.as_mut().unwrap().confirmation = confirmation;
         }
     };
-    check(confirms(0, 0), "pass");
-    check(confirms(5, 5), "pass");
-    check(confirms(6, 6), "refuse opted_out");
-    // The answer to a HELP or START of before or after.
-    check(confirms(1, 0), "refuse opted_out");
-    check(confirms(0, 1), "refuse opted_out");
+    check(confirms(7, 0), "pass");
+    check(confirms(7, 5), "pass");
+    check(confirms(7, 6), "refuse opted_out");
+    // The answer to a HELP or START.
+    check(confirms(8, 0), "refuse opted_out");
 }
 
 #[test]
