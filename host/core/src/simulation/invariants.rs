@@ -33,8 +33,8 @@ pub(super) struct Truth {
     stopped: BTreeMap<PhoneNumber, (Timestamp, Option<MessageId>)>,
     /// The texts of each conversation in the order of asking.
     asked: BTreeMap<ConversationId, Vec<MessageId>>,
-    /// Where the outgoing texts stand.
-    status: BTreeMap<MessageId, Status>,
+    /// Where each text stands, and how many attempts it had.
+    texts: BTreeMap<MessageId, (Status, usize)>,
     /// Texts that left their place in the lane for a while: deferred ones.
     parked: BTreeSet<MessageId>,
     /// Texts that a person said to send again.
@@ -82,29 +82,28 @@ impl Simulation {
                 }
             }
         }
+        let mut texts = Vec::new();
         for (key, value) in &act.batch.writes {
-            if let (Some(b'o'), Some(bytes)) = (key.as_bytes().first(), value) {
-                let message: Message = self.decode(key, bytes)?;
-                self.truth.status.insert(message.id, message.status);
+            if let (Some(b'o'), Some(_)) = (key.as_bytes().first(), value)
+                && let Some(message) = self.get::<Message>(key)?
+            {
+                let now = (message.status, message.attempts.len());
+                let before = self.truth.texts.insert(message.id.clone(), now);
+                texts.push((message, before));
             }
+        }
+        for (message, before) in texts {
+            self.check_attempts(&message, before)?;
+            self.check_message(&message)?;
+            if let Origin::Run { run, .. } = &message.origin {
+                self.check_run_of(run.as_str(), &keys::run(run))?;
+            }
+            let head = keys::conversation(&message.conversation);
+            self.check_key(&head)?;
         }
         for (key, value) in &act.batch.writes {
             let old = before.get(key);
             match (key.as_bytes().first(), value) {
-                (Some(b'o'), Some(bytes)) => {
-                    let message: Message = self.decode(key, bytes)?;
-                    let old: Option<Message> = match old {
-                        Some(bytes) => Some(self.decode(key, bytes)?),
-                        None => None,
-                    };
-                    self.check_attempts(&message, old.as_ref())?;
-                    self.check_message(&message)?;
-                    if let Origin::Run { run, .. } = &message.origin {
-                        self.check_run_of(run.as_str(), &keys::run(run))?;
-                    }
-                    let head = keys::conversation(&message.conversation);
-                    self.check_key(&head)?;
-                }
                 (Some(b'r' | b'c' | b's' | b'p'), Some(_)) => self.check_key(key)?,
                 (Some(b't'), None) => {
                     if let Some(bytes) = old {
@@ -266,14 +265,14 @@ impl Simulation {
         Ok(())
     }
 
-    fn check_attempts(&mut self, message: &Message, old: Option<&Message>) -> Checked {
+    fn check_attempts(&mut self, message: &Message, before: Option<(Status, usize)>) -> Checked {
         if message.direction == Direction::Inbound {
             return Ok(());
         }
         if message.status == Status::Scheduled {
             self.truth.parked.insert(message.id.clone());
         }
-        let had = old.map_or(0, |old| old.attempts.len());
+        let had = before.map_or(0, |before| before.1);
         if message.attempts.len() <= had {
             return Ok(());
         }
@@ -282,7 +281,7 @@ impl Simulation {
             return Err(self.failure(format!("I3: {id} began two attempts at once")));
         }
         let ended = matches!(
-            old.map(|old| old.status),
+            before.map(|before| before.0),
             Some(
                 Status::Accepted
                     | Status::Sent
@@ -335,8 +334,8 @@ impl Simulation {
                 continue;
             }
             let waits = matches!(
-                self.truth.status.get(earlier),
-                Some(Status::Queued | Status::Sending | Status::Unknown)
+                self.truth.texts.get(earlier),
+                Some((Status::Queued | Status::Sending | Status::Unknown, _))
             );
             if waits {
                 let text = format!("I4: {} overtakes {earlier}", message.id);
