@@ -28,7 +28,10 @@ fn main() -> ExitCode {
     log(if serves { "info" } else { "error" });
     // One provider for all TLS; a second call would only say that it is there.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(problem) => return failed(&format!("could not start: {problem}"), 3),
     };
@@ -41,7 +44,9 @@ fn main() -> ExitCode {
         match serve::serve(cli.common.config.as_deref(), &overrides, &mut out).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(problem) => {
-                let code = problem.downcast_ref::<cli::Failure>().map_or(3, cli::Failure::code);
+                let code = problem
+                    .downcast_ref::<cli::Failure>()
+                    .map_or(3, cli::Failure::code);
                 failed(&format!("{problem:#}"), code)
             }
         }
@@ -60,7 +65,10 @@ async fn others(cli: &cli::Cli) -> ExitCode {
         free_space: ringback_store::free_bytes,
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let mut io = cli::Io { out: &mut out, err: &mut err };
+    let mut io = cli::Io {
+        out: &mut out,
+        err: &mut err,
+    };
     ExitCode::from(cli::run(cli, seams, &mut io).await)
 }
 

@@ -20,7 +20,10 @@ pub(crate) struct Files;
 
 impl WorkflowCheck for Files {
     fn check(&self, source: &str, file: &str, names: Option<&Names>) -> Checked {
-        let mut known = Known { checks: Arc::new(Reading), ..Known::default() };
+        let mut known = Known {
+            checks: Arc::new(Reading),
+            ..Known::default()
+        };
         if let Some(names) = names {
             known.agents = Some(names.agents.clone());
             known.hours = Some(names.hours.clone());
@@ -32,7 +35,11 @@ impl WorkflowCheck for Files {
             Ok(workflow) => (Some(workflow.definition.id), Vec::new()),
             Err(errors) => (None, errors),
         };
-        let problems = errors.into_iter().chain(parsed.warnings).map(diagnostic).collect();
+        let problems = errors
+            .into_iter()
+            .chain(parsed.warnings)
+            .map(diagnostic)
+            .collect();
         Checked { id, problems }
     }
 
@@ -107,7 +114,9 @@ impl StoredKeys {
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
-        let keys = Keys::load(&store, &[]).await.map_err(|error| error.to_string())?;
+        let keys = Keys::load(&store, &[])
+            .await
+            .map_err(|error| error.to_string())?;
         Ok((store, keys))
     }
 }
@@ -116,7 +125,11 @@ fn shown(key: &ApiKey, plain: Option<String>) -> KeyRecord {
     KeyRecord {
         id: key.id.clone(),
         name: key.name.clone(),
-        scopes: key.scopes.iter().map(|scope| scope.word().to_owned()).collect(),
+        scopes: key
+            .scopes
+            .iter()
+            .map(|scope| scope.word().to_owned())
+            .collect(),
         key: plain,
         created_at: Some(key.created_at.to_string()),
     }
@@ -131,8 +144,14 @@ impl OfflineKeys for StoredKeys {
     ) -> Later<'a, Result<KeyRecord, String>> {
         Box::pin(async move {
             let (store, keys) = Self::open(data).await?;
-            let scopes: Vec<Scope> = scopes.iter().filter_map(|word| Scope::parse(word)).collect();
-            let made = keys.create(&store, name, &scopes).await.map_err(|e| e.to_string())?;
+            let scopes: Vec<Scope> = scopes
+                .iter()
+                .filter_map(|word| Scope::parse(word))
+                .collect();
+            let made = keys
+                .create(&store, name, &scopes)
+                .await
+                .map_err(|e| e.to_string())?;
             store.close().await.map_err(|error| error.to_string())?;
             Ok(shown(&made.0, Some(made.1)))
         })
@@ -153,7 +172,9 @@ impl OfflineKeys for StoredKeys {
             let (store, keys) = Self::open(data).await?;
             let known = keys.list().iter().any(|key| key.id == id);
             if known {
-                keys.revoke(&store, id).await.map_err(|error| error.to_string())?;
+                keys.revoke(&store, id)
+                    .await
+                    .map_err(|error| error.to_string())?;
             }
             store.close().await.map_err(|error| error.to_string())?;
             Ok(known)

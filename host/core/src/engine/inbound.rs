@@ -212,7 +212,14 @@ fn keyword(
     let conversation = tx
         .get(&keys::conversation(&conversation.id))?
         .unwrap_or_else(|| conversation.clone());
-    texts::queue(tx, conversation, draft)?;
+    let reply = texts::queue(tx, conversation, draft)?;
+    if word == Keyword::Stop {
+        let mut contact = tx.contact(phone)?;
+        if let Some(out) = &mut contact.opted_out {
+            out.confirmation = Some(reply);
+        }
+        tx.put_contact(&contact)?;
+    }
     Ok(true)
 }
 
@@ -234,6 +241,7 @@ pub(super) fn stop(
         at: tx.now,
         how,
         message: message.cloned(),
+        confirmation: None,
     });
     tx.put_contact(&contact)?;
     tx.tell("contact.opted_out", |entry| {

@@ -133,10 +133,15 @@ pub(super) fn zone_of(contact: &Contact, setup: &Setup) -> String {
 
 /// A text as expressions see it.
 pub(super) fn message_value(message: &Message) -> Json {
+    let (contact, ours) = (json!(message.contact), json!(message.number));
+    let (from, to) = match message.direction {
+        Direction::Inbound => (contact, ours),
+        Direction::Outbound => (ours, contact),
+    };
     json!({
         "id": message.id,
-        "from": message.contact,
-        "to": message.number,
+        "from": from,
+        "to": to,
         "body": message.body,
         "text": message.body,
         "media": message.media,

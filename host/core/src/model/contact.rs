@@ -61,6 +61,9 @@ pub struct OptOut {
     /// The text that said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageId>,
+    /// The one text that may still go: our confirmation of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<MessageId>,
 }
 
 /// How an opt-out is known.

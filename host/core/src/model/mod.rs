@@ -29,3 +29,6 @@ pub use phone::PhoneNumber;
 pub use run::{Enrollment, Head, Note, Run, RunStatus, StoredDefinition, Tick, Waiting};
 pub use secret::Secret;
 pub use timer::{Task, Timer};
+
+#[cfg(test)]
+mod tests;

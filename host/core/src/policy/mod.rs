@@ -98,3 +98,6 @@ pub fn gate(known: &Known<'_>, now: Timestamp) -> (Ruling, Vec<Verdict>) {
     }
     (Ruling::Pass, verdicts)
 }
+
+#[cfg(test)]
+mod tests;

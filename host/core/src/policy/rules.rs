@@ -11,15 +11,13 @@ use crate::workflow::Intent;
 const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Nobody who said STOP is texted. The one confirmation of the STOP itself is
-/// allowed by 47 CFR 64.1200(a)(12), within five minutes. It is the text that was
-/// made in the step that recorded the opt-out; the answers to HELP and START are
-/// not.
+/// allowed by 47 CFR 64.1200(a)(12), within five minutes. The opt-out
+/// names it; the answers to HELP and START are other texts.
 pub(super) fn opt_out(known: &Known<'_>, now: Timestamp) -> Ruling {
     let Some(out) = &known.contact.opted_out else {
         return Ruling::Pass;
     };
-    let confirms = matches!(known.message.origin, Origin::Keyword)
-        && known.message.created_at == out.at
+    let confirms = out.confirmation.as_ref() == Some(&known.message.id)
         && now.duration_since(out.at) <= SignedDuration::from_mins(5);
     if confirms {
         return Ruling::Pass;

@@ -1,6 +1,8 @@
 //! The host of the simulation: takes what happens in the order of the virtual
 //! clock, asks the engine, commits, crashes, and carries out commands.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,13 +13,13 @@ use super::invariants::Truth;
 use super::provider::Provider;
 use super::random::Random;
 use super::scenario::Scenario;
-use super::story::{Failure, Story};
+use super::story::{Failure, Story, Told};
 use crate::engine::{
     self, Act, Answer, Catalog, Command, Decision, Facts, Finding, Gated, InService, Input, Notice,
     PlaceResult, SendResult, World,
 };
 use crate::model::{
-    CallId, Key, Message, MessageId, PhoneNumber, Run, State, Task, Timer, keys, record,
+    CallId, Key, Message, MessageId, PhoneNumber, Revision, Run, State, Task, Timer, keys, record,
 };
 
 /// Something that is going to happen at its time.
@@ -72,6 +74,7 @@ pub struct Simulation {
     pub(super) scenario: Scenario,
     pub(super) catalog: Catalog,
     pub(super) state: State,
+    decoded: RefCell<BTreeMap<Key, (Revision, Arc<dyn Any + Send + Sync>)>>,
     pub(super) now: Timestamp,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     sequence: u64,
@@ -102,6 +105,7 @@ impl Simulation {
             random: Random::new(seed),
             catalog: Catalog::default(),
             state: State::default(),
+            decoded: RefCell::default(),
             now: scenario.start,
             agenda: BTreeMap::new(),
             sequence: 0,
@@ -135,7 +139,7 @@ impl Simulation {
     pub fn run(&mut self, events: u64) -> Result<Report, Box<Failure>> {
         for _ in 0..events {
             self.event()?;
-            if self.report.events.is_multiple_of(32) {
+            if self.report.events.is_multiple_of(64) {
                 self.check_all()?;
             }
         }
@@ -190,17 +194,31 @@ impl Simulation {
     }
 
     pub(super) fn tell(&mut self, line: impl AsRef<str>) {
-        self.story.tell(self.now, line.as_ref());
+        let line = line.as_ref().to_owned();
+        self.story.tell(self.now, Told::Line(line));
     }
 
-    /// A record, decoded.
-    pub(super) fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Box<Failure>> {
-        match self.state.get(key) {
-            None => Ok(None),
-            Some(versioned) => record::decode(&versioned.value)
-                .map(Some)
-                .map_err(|error| self.failure(format!("{key:?} cannot be read: {error}"))),
+    /// A record, decoded. Most of a simulation is looking at records that did
+    /// not change, so what was decoded once is kept.
+    pub(super) fn get<T>(&self, key: &Key) -> Result<Option<T>, Box<Failure>>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        let Some(versioned) = self.state.get(key) else {
+            return Ok(None);
+        };
+        if let Some((revision, known)) = self.decoded.borrow().get(key)
+            && *revision == versioned.revision
+            && let Some(known) = known.downcast_ref::<T>()
+        {
+            return Ok(Some(known.clone()));
         }
+        let value: T = record::decode(&versioned.value)
+            .map_err(|error| self.failure(format!("{key:?} cannot be read: {error}")))?;
+        let kept: Arc<dyn Any + Send + Sync> = Arc::new(value.clone());
+        let entry = (versioned.revision, kept);
+        self.decoded.borrow_mut().insert(key.clone(), entry);
+        Ok(Some(value))
     }
 
     /// Puts something on the agenda.
@@ -448,8 +466,8 @@ impl Simulation {
             self.crash("before");
             return Ok(Committed::Crashed);
         }
-        let line = super::invariants::line(input, act);
-        self.tell(line);
+        let told = Told::Commit(input.clone(), act.entries.clone(), act.commands.clone());
+        self.story.tell(self.now, told);
         let before = self.state_before(&act.batch);
         if let Err(failed) = self.state.commit(&act.batch) {
             return Err(self.failure(format!("{failed:?} held a moment ago")));

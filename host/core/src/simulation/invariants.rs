@@ -33,6 +33,8 @@ pub(super) struct Truth {
     stopped: BTreeMap<PhoneNumber, (Timestamp, Option<MessageId>)>,
     /// The texts of each conversation in the order of asking.
     asked: BTreeMap<ConversationId, Vec<MessageId>>,
+    /// Where each text stands, and how many attempts it had.
+    texts: BTreeMap<MessageId, (Status, usize)>,
     /// Texts that left their place in the lane for a while: deferred ones.
     parked: BTreeSet<MessageId>,
     /// Texts that a person said to send again.
@@ -45,33 +47,6 @@ pub(super) struct Truth {
     missed: BTreeMap<String, u32>,
     /// The missed calls that were acknowledged, by connection and foreign id.
     must_be_missed: BTreeSet<(String, String)>,
-}
-
-/// One line of the story about a commit.
-pub(super) fn line(input: &Input, act: &Act) -> String {
-    let mut line = match input {
-        Input::Text(text) => format!(
-            "{} writes {:?} ({})",
-            text.from, text.body, text.provider_id
-        ),
-        Input::Report(report) => format!("report on {:?}: {:?}", report.id, report.delivery),
-        Input::Call(report) => format!("call {} is {:?}", report.provider_id, report.outcome),
-        Input::Send(request) => format!("send to {}: {:?}", request.to, request.body),
-        Input::Define(workflow) => format!("define {}", workflow.definition.id),
-        Input::Place(request) => format!("place a call to {}", request.to),
-        Input::Start(request) => format!("start {} for {:?}", request.workflow, request.contact),
-        other => format!("{other:?}"),
-    };
-    for entry in &act.entries {
-        let name = entry.message.as_ref().map(ToString::to_string);
-        let name = name.or_else(|| entry.run.as_ref().map(ToString::to_string));
-        let name = name.unwrap_or_default();
-        line.push_str(&format!("\n      {} {name} {}", entry.kind, entry.data));
-    }
-    for command in &act.commands {
-        line.push_str(&format!("\n      -> {command:?}"));
-    }
-    line
 }
 
 impl Simulation {
@@ -107,23 +82,28 @@ impl Simulation {
                 }
             }
         }
+        let mut texts = Vec::new();
+        for (key, value) in &act.batch.writes {
+            if let (Some(b'o'), Some(_)) = (key.as_bytes().first(), value)
+                && let Some(message) = self.get::<Message>(key)?
+            {
+                let now = (message.status, message.attempts.len());
+                let before = self.truth.texts.insert(message.id.clone(), now);
+                texts.push((message, before));
+            }
+        }
+        for (message, before) in texts {
+            self.check_attempts(&message, before)?;
+            self.check_message(&message)?;
+            if let Origin::Run { run, .. } = &message.origin {
+                self.check_run_of(run.as_str(), &keys::run(run))?;
+            }
+            let head = keys::conversation(&message.conversation);
+            self.check_key(&head)?;
+        }
         for (key, value) in &act.batch.writes {
             let old = before.get(key);
             match (key.as_bytes().first(), value) {
-                (Some(b'o'), Some(bytes)) => {
-                    let message: Message = self.decode(key, bytes)?;
-                    let old: Option<Message> = match old {
-                        Some(bytes) => Some(self.decode(key, bytes)?),
-                        None => None,
-                    };
-                    self.check_attempts(&message, old.as_ref())?;
-                    self.check_message(&message)?;
-                    if let Origin::Run { run, .. } = &message.origin {
-                        self.check_run_of(run.as_str(), &keys::run(run))?;
-                    }
-                    let head = keys::conversation(&message.conversation);
-                    self.check_key(&head)?;
-                }
                 (Some(b'r' | b'c' | b's' | b'p'), Some(_)) => self.check_key(key)?,
                 (Some(b't'), None) => {
                     if let Some(bytes) = old {
@@ -285,14 +265,14 @@ impl Simulation {
         Ok(())
     }
 
-    fn check_attempts(&mut self, message: &Message, old: Option<&Message>) -> Checked {
+    fn check_attempts(&mut self, message: &Message, before: Option<(Status, usize)>) -> Checked {
         if message.direction == Direction::Inbound {
             return Ok(());
         }
         if message.status == Status::Scheduled {
             self.truth.parked.insert(message.id.clone());
         }
-        let had = old.map_or(0, |old| old.attempts.len());
+        let had = before.map_or(0, |before| before.1);
         if message.attempts.len() <= had {
             return Ok(());
         }
@@ -301,7 +281,7 @@ impl Simulation {
             return Err(self.failure(format!("I3: {id} began two attempts at once")));
         }
         let ended = matches!(
-            old.map(|old| old.status),
+            before.map(|before| before.0),
             Some(
                 Status::Accepted
                     | Status::Sent
@@ -353,13 +333,10 @@ impl Simulation {
             if free(earlier) {
                 continue;
             }
-            let stored: Option<Message> = self.get(&keys::message(earlier))?;
-            let waits = stored.is_some_and(|one| {
-                matches!(
-                    one.status,
-                    Status::Queued | Status::Sending | Status::Unknown
-                )
-            });
+            let waits = matches!(
+                self.truth.texts.get(earlier),
+                Some((Status::Queued | Status::Sending | Status::Unknown, _))
+            );
             if waits {
                 let text = format!("I4: {} overtakes {earlier}", message.id);
                 return Err(self.failure(text));
@@ -489,7 +466,11 @@ impl Simulation {
         let timer = message.timer.as_ref();
         let (good, should) = match message.status {
             Status::Scheduled => (
-                !in_lane && !in_flight && !marked && self.armed(timer, &text)?,
+                !in_lane
+                    && !in_flight
+                    && !marked
+                    && head.deferred.contains(id)
+                    && self.armed(timer, &text)?,
                 "outside the lane with a timer",
             ),
             Status::Queued => (
@@ -501,7 +482,10 @@ impl Simulation {
                 !in_lane && in_flight && !marked && self.armed(timer, &settle)?,
                 "in flight with a timer to settle it",
             ),
-            _ => (!in_lane && !in_flight && !marked, "out of the lane"),
+            _ => (
+                !in_lane && !in_flight && !marked && !head.deferred.contains(id),
+                "out of the lane",
+            ),
         };
         if good {
             return Ok(());

@@ -39,7 +39,7 @@ fn countries() {
     check(&host, &[("one", "skipped", "country_not_allowed")]);
 }
 
-/// The number is of Chicago; the window there is 08:00 to 21:00.
+/// The number is of Chicago; the window there opens at 09:00.
 #[test]
 fn marketing_at_night_waits_for_the_morning_and_is_asked_again() {
     let mut host = Host::new(vec![]);
@@ -56,8 +56,8 @@ fn marketing_at_night_waits_for_the_morning_and_is_asked_again() {
         ],
     );
     let until = host.message(&id).not_before.unwrap();
-    assert_eq!(until.to_string(), "2026-11-18T14:00:00Z");
-    host.wait(9 * 3_600 - 1);
+    assert_eq!(until.to_string(), "2026-11-18T15:00:00Z");
+    host.wait(10 * 3_600 - 1);
     assert!(host.leaving().is_empty());
     host.wait(1);
     host.accept();
@@ -86,11 +86,11 @@ fn a_contact_who_moved_is_texted_by_their_own_clock() {
     let bytes = record::encode(&contact).unwrap();
     batch.writes.insert(keys::contact(&caller()), Some(bytes));
     host.state.commit(&batch).unwrap();
-    // 09:00 in Chicago is 05:00 in Honolulu.
+    // 09:00 in Chicago is 05:00 in Honolulu, where the window opens at 09:00.
     host.now = "2026-11-19T15:00:00Z".parse().unwrap();
     let id = host.send_as("sale", marketing);
     let until = host.message(&id).not_before.unwrap();
-    assert_eq!(until.to_string(), "2026-11-19T18:00:00Z");
+    assert_eq!(until.to_string(), "2026-11-19T19:00:00Z");
 }
 
 #[test]

@@ -33,6 +33,7 @@ struct Host {
     commands: Vec<Command>,
     notices: Vec<Notice>,
     told: Vec<String>,
+    asked: Vec<MessageId>,
     steps: u128,
     issued: u32,
 }
@@ -64,6 +65,7 @@ impl Host {
             commands: Vec::new(),
             notices: Vec::new(),
             told: Vec::new(),
+            asked: Vec::new(),
             steps: 0,
             issued: 0,
         };
@@ -119,6 +121,12 @@ impl Host {
         self.state.commit(&act.batch).unwrap();
         self.commands.extend(act.commands);
         self.notices.extend(act.notices);
+        let queued = act
+            .entries
+            .iter()
+            .filter(|one| one.kind == "message.queued");
+        self.asked
+            .extend(queued.filter_map(|one| one.message.clone()));
         self.told
             .extend(act.entries.into_iter().map(|entry| entry.kind));
         act.answer
@@ -194,6 +202,8 @@ impl Host {
             for id in leaving {
                 self.issued += 1;
                 let provider_id = format!("P{}", self.issued);
+                // Providers take a moment.
+                self.now += SignedDuration::from_millis(1);
                 self.take(Input::Sent(id, SendResult::Accepted { provider_id }));
             }
         }
@@ -226,6 +236,8 @@ impl Host {
     fn outgoing(&self) -> Vec<(String, &'static str, String)> {
         let mut all: Vec<Message> = self.records(b'o');
         all.retain(|one| one.direction == Direction::Outbound && one.contact == caller());
+        // In the order of asking.
+        all.sort_by_key(|one| self.asked.iter().position(|id| *id == one.id));
         all.into_iter()
             .map(|one| {
                 let reason = one.reason.unwrap_or_default();
