@@ -118,10 +118,10 @@ fn the_text_back_names_the_next_opening() {
 #[test]
 fn a_reply_is_told_when_a_person_answers() {
     // Whatever a contact writes is a value; it is never read as a template.
-    insta::assert_snapshot!(says("replies-to-a-person.yaml").join("\n"), @r"
-    they wrote: {{ 1 + 1 }}
+    insta::assert_snapshot!(says("replies-to-a-person.yaml").join("\n"), @r#"
+    they wrote "{{ 1 + 1 }}"
     Thanks, we have your text and will answer here shortly.
-    they wrote: {{ 1 + 1 }}
+    they wrote "{{ 1 + 1 }}"
     Thanks, we have your text. We open today at 9 AM and will answer then.
-    ");
+    "#);
 }
