@@ -394,21 +394,20 @@ fn announce(
 async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
-    {
+    let terminate = async {
         use tokio::signal::unix::{SignalKind, signal};
         match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(problem) => {
+                warn!("could not listen for SIGTERM: {problem}");
+                std::future::pending::<()>().await;
             }
-            Err(problem) => warn!("could not listen for SIGTERM: {problem}"),
         }
-    }
+    };
     #[cfg(not(unix))]
-    if let Err(problem) = interrupt.await {
-        warn!("could not listen for an interrupt: {problem}");
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        _ = interrupt => {}
+        () = terminate => {}
     }
 }

@@ -37,7 +37,7 @@ use crate::runtime::{Connector, Host, clock};
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The routes under `/hooks`.
-pub fn routes(host: Arc<Host>) -> Router {
+pub(crate) fn routes(host: Arc<Host>) -> Router {
     Router::new()
         .route("/hooks/{connection}/{hook}", any(receive))
         .with_state(host)

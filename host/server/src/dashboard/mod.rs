@@ -17,10 +17,10 @@ use axum::{Json, Router, middleware};
 use ringback_core::model::PhoneNumber;
 use serde::{Deserialize, Serialize};
 
-pub use sessions::{CSRF_HEADER, Session, Sessions};
+pub(crate) use sessions::{CSRF_HEADER, Session, Sessions};
 
 /// Who may sign in. Supplied by whoever owns the API keys.
-pub trait Gatekeeper: Send + Sync + 'static {
+pub(crate) trait Gatekeeper: Send + Sync + 'static {
     /// What a key allows; kept with the session and handed back by
     /// [`Sessions::check`].
     type Grant: Clone + Send + Sync + 'static;
@@ -34,7 +34,7 @@ pub trait Gatekeeper: Send + Sync + 'static {
 
 /// What the page needs to know before anything else: `/dashboard/boot.json`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Boot {
+pub(crate) struct Boot {
     /// The business' name.
     pub business: String,
     /// The pretend phone's side, where a connection goes through the simulator.
@@ -45,14 +45,14 @@ pub struct Boot {
 
 /// What the pretend phone can reach.
 #[derive(Clone, Debug, Serialize)]
-pub struct Simulator {
+pub(crate) struct Simulator {
     /// Our numbers that go through it.
     pub our_numbers: Vec<OurNumber>,
 }
 
 /// A number of ours.
 #[derive(Clone, Debug, Serialize)]
-pub struct OurNumber {
+pub(crate) struct OurNumber {
     /// The number.
     pub number: PhoneNumber,
     /// The name of the agent that has it.
@@ -60,7 +60,7 @@ pub struct OurNumber {
 }
 
 /// The page, its sign-in, and the sessions the API accepts. Clones share.
-pub struct Dashboard<G: Gatekeeper> {
+pub(crate) struct Dashboard<G: Gatekeeper> {
     sessions: Arc<Sessions<G>>,
     boot: Arc<dyn Fn() -> Boot + Send + Sync>,
 }
@@ -77,7 +77,7 @@ impl<G: Gatekeeper> Clone for Dashboard<G> {
 impl<G: Gatekeeper> Dashboard<G> {
     /// A dashboard that checks its visitors with `sessions` and asks `boot` for its
     /// facts each time the page is loaded.
-    pub fn new(
+    pub(crate) fn new(
         sessions: Arc<Sessions<G>>,
         boot: impl Fn() -> Boot + Send + Sync + 'static,
     ) -> Self {
@@ -87,7 +87,7 @@ impl<G: Gatekeeper> Dashboard<G> {
 
     /// `/`, `/login`, `/logout` and `/dashboard/…`. Reads the sessions itself;
     /// put no other check before it.
-    pub fn routes(&self) -> Router {
+    pub(crate) fn routes(&self) -> Router {
         Router::new()
             .route("/", get(async || Html(assets::PAGE)))
             .route("/login", get(login_page::<G>).post(login::<G>))

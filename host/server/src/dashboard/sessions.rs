@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Gatekeeper;
 
 /// The header that a request with an effect must carry besides the cookie.
-pub const CSRF_HEADER: &str = "x-csrf-token";
+pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 
 const SESSION_COOKIE: &str = "ringback_session";
 const CSRF_COOKIE: &str = "ringback_csrf";
@@ -23,7 +23,7 @@ const MOST: usize = 1_000;
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
-pub struct Session<T> {
+pub(crate) struct Session<T> {
     /// What the key that was shown allows.
     pub grant: T,
     /// The token a request with an effect must show.
@@ -32,7 +32,7 @@ pub struct Session<T> {
 }
 
 /// Everybody who is signed in.
-pub struct Sessions<G: Gatekeeper> {
+pub(crate) struct Sessions<G: Gatekeeper> {
     gatekeeper: Arc<G>,
     secure: bool,
     clock: fn() -> Timestamp,
@@ -43,7 +43,7 @@ pub struct Sessions<G: Gatekeeper> {
 impl<G: Gatekeeper> Sessions<G> {
     /// Nobody is signed in yet. `secure`: the public address is https, so the
     /// cookies never travel without it.
-    pub fn new(gatekeeper: Arc<G>, secure: bool, clock: fn() -> Timestamp) -> Self {
+    pub(crate) fn new(gatekeeper: Arc<G>, secure: bool, clock: fn() -> Timestamp) -> Self {
         Self {
             gatekeeper,
             secure,
@@ -55,7 +55,7 @@ impl<G: Gatekeeper> Sessions<G> {
     /// The session of a request, by its cookie. `needs_csrf`: the request has an
     /// effect, so its `x-csrf-token` must be the session's. None when it has no
     /// session, an expired one, a wrong token, or its key was revoked.
-    pub fn check(&self, headers: &HeaderMap, needs_csrf: bool) -> Option<Session<G::Grant>> {
+    pub(crate) fn check(&self, headers: &HeaderMap, needs_csrf: bool) -> Option<Session<G::Grant>> {
         let key = hash(cookie(headers, SESSION_COOKIE)?);
         let session = self.open().get(&key).cloned()?;
         if session.expires <= (self.clock)() || !self.gatekeeper.stands(&session.grant) {

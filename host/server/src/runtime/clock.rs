@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 /// The time, in whole milliseconds: stored times and timer keys have no more.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// A random number for one engine step.
-pub fn seed() -> u128 {
+pub(crate) fn seed() -> u128 {
     uuid::Uuid::new_v4().as_u128()
 }

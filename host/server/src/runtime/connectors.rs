@@ -11,7 +11,7 @@ use super::wire::Requests;
 
 /// An account at a provider.
 #[derive(Clone)]
-pub struct Connector {
+pub(crate) struct Connector {
     /// Its component.
     pub plugin: Arc<Plugin>,
     /// Its settings.
@@ -21,7 +21,7 @@ pub struct Connector {
 
 impl Connector {
     /// An account with checked settings.
-    pub fn new(plugin: Arc<Plugin>, settings: Connection, built_in: bool) -> Self {
+    pub(crate) fn new(plugin: Arc<Plugin>, settings: Connection, built_in: bool) -> Self {
         let addresses: Vec<String> = plugin
             .description
             .iter()
@@ -38,7 +38,7 @@ impl Connector {
     }
 
     /// What one call of the component is told.
-    pub fn context(&self, label: impl Into<String>) -> Context {
+    pub(crate) fn context(&self, label: impl Into<String>) -> Context {
         Context::new(Arc::clone(&self.settings), label)
     }
 
@@ -49,24 +49,24 @@ impl Connector {
 
 /// All accounts, by the names of their connections.
 #[derive(Clone)]
-pub struct Connectors {
+pub(crate) struct Connectors {
     by_name: BTreeMap<String, Connector>,
     requests: Requests,
 }
 
 impl Connectors {
     /// All accounts, and the client their requests go through.
-    pub fn new(by_name: BTreeMap<String, Connector>, requests: Requests) -> Self {
+    pub(crate) fn new(by_name: BTreeMap<String, Connector>, requests: Requests) -> Self {
         Self { by_name, requests }
     }
 
     /// The account of this name.
-    pub fn get(&self, connection: &str) -> Option<&Connector> {
+    pub(crate) fn get(&self, connection: &str) -> Option<&Connector> {
         self.by_name.get(connection)
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Connector)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Connector)> {
         self.by_name.iter()
     }
 

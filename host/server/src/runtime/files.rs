@@ -27,14 +27,14 @@ const PAGE: usize = 1_000;
 
 /// The workflow files, by path relative to the folder.
 #[derive(Clone, Debug, Default)]
-pub struct Files {
+pub(crate) struct Files {
     /// Every file that was seen.
     pub by_path: BTreeMap<String, FileState>,
 }
 
 /// One workflow file.
 #[derive(Clone, Debug)]
-pub struct FileState {
+pub(crate) struct FileState {
     /// The workflow it defines, when it was ever read without an error.
     pub workflow: Option<String>,
     /// What is wrong with it now, and what to look out for.
@@ -354,7 +354,9 @@ async fn running(host: &Host, id: &str, hash: Option<&str>) -> Result<Vec<Run>, 
 pub(super) async fn watch(host: Arc<Host>, folder: PathBuf) {
     let (send, mut changes) = mpsc::channel::<()>(1);
     // A full channel already says that something changed.
-    let notify_change = move |_: notify::Result<notify::Event>| drop(send.try_send(()));
+    let notify_change = move |_: notify::Result<notify::Event>| {
+        let _ = send.try_send(());
+    };
     let watcher = notify::recommended_watcher(notify_change).and_then(|mut watcher| {
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)

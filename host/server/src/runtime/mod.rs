@@ -2,21 +2,21 @@
 //! decide, commits the batch, and only then carries out the commands; it keeps
 //! timers, performs the connectors' requests, and takes up changed files.
 
-pub mod clock;
+pub(crate) mod clock;
 mod connectors;
 mod files;
 mod hosts;
 mod perform;
-pub mod plugins;
+pub(crate) mod plugins;
 mod shell;
 mod start;
 mod timers;
 mod wire;
 
-pub use connectors::{Connector, Connectors};
-pub use files::{FileState, Files};
-pub use shell::{Error, Host, Parts};
-pub use start::start;
-pub use wire::Requests;
+pub(crate) use connectors::{Connector, Connectors};
+pub(crate) use files::Files;
+pub(crate) use shell::{Error, Host, Parts};
+pub(crate) use start::start;
+pub(crate) use wire::Requests;
 
 use start::after;

@@ -12,7 +12,7 @@ const FILE_LIMIT: u64 = 128 * 1024 * 1024;
 
 /// A component in service.
 #[derive(Clone)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The component.
     pub plugin: Arc<Plugin>,
     /// Whether it came with the host.
@@ -21,7 +21,7 @@ pub struct Loaded {
 
 /// All components, by name, and what is wrong with those that could not be loaded.
 #[derive(Clone, Default)]
-pub struct Plugins {
+pub(crate) struct Plugins {
     /// In service.
     pub loaded: BTreeMap<String, Loaded>,
     /// Name and problem of the others.
@@ -31,7 +31,7 @@ pub struct Plugins {
 /// Loads the built-in components and those of the folder. A component of the
 /// folder takes the place of a built-in one of the same name. One that cannot be
 /// loaded is reported and left out; the host goes on.
-pub async fn load(sandbox: &Sandbox, built_in: &[(&str, &[u8])], folder: &Path) -> Plugins {
+pub(crate) async fn load(sandbox: &Sandbox, built_in: &[(&str, &[u8])], folder: &Path) -> Plugins {
     let mut plugins = Plugins::default();
     for (name, wasm) in built_in {
         add(sandbox, &mut plugins, name, wasm, true).await;

@@ -27,7 +27,7 @@ const FEED: usize = 4096;
 /// Why an input could not be taken. The caller may try again: nothing of it
 /// happened, or it will be seen as a repeat.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The store could not read or write.
     #[error(transparent)]
     Store(#[from] ringback_store::Error),
@@ -49,7 +49,7 @@ pub enum Error {
 }
 
 /// What a host is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
     /// The configuration, as the engine sees it.
@@ -62,7 +62,7 @@ pub struct Parts {
 
 /// A running host. Cheap to share; everything that happens goes through
 /// [`Host::take`].
-pub struct Host {
+pub(crate) struct Host {
     pub(super) store: Arc<dyn Store>,
     pub(super) setup: ArcSwap<Setup>,
     pub(super) catalog: ArcSwap<Catalog>,
@@ -103,39 +103,39 @@ impl Host {
 
     /// The store, for reading. Writing goes through [`Host::take`], except for
     /// records that the engine does not know (API keys, raw webhooks).
-    pub fn store(&self) -> &dyn Store {
+    pub(crate) fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }
 
     /// The configuration as the engine sees it.
-    pub fn setup(&self) -> Arc<Setup> {
+    pub(crate) fn setup(&self) -> Arc<Setup> {
         self.setup.load_full()
     }
 
     /// The workflows.
-    pub fn catalog(&self) -> Arc<Catalog> {
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
     }
 
     /// The workflow files and their problems.
-    pub fn files(&self) -> Arc<Files> {
+    pub(crate) fn files(&self) -> Arc<Files> {
         self.files.load_full()
     }
 
     /// Accounts at providers, with their components.
-    pub fn connectors(&self) -> Arc<Connectors> {
+    pub(crate) fn connectors(&self) -> Arc<Connectors> {
         self.connectors.load_full()
     }
 
     /// Where providers reach us, without a slash at the end.
-    pub fn base_url(&self) -> Arc<String> {
+    pub(crate) fn base_url(&self) -> Arc<String> {
         self.base_url.load_full()
     }
 
     /// Takes another configuration into use, for everything that is decided from
     /// now on. Workflow files that had problems are read again: it may have been
     /// the configuration that lacked a name.
-    pub fn configure(&self, setup: Setup, connectors: Connectors, base_url: String) {
+    pub(crate) fn configure(&self, setup: Setup, connectors: Connectors, base_url: String) {
         self.setup.store(Arc::new(setup));
         self.connectors.store(Arc::new(connectors));
         self.base_url.store(Arc::new(base_url));
@@ -144,12 +144,12 @@ impl Host {
     }
 
     /// Follows the feed from now on.
-    pub fn follow(&self) -> broadcast::Receiver<Entry> {
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Entry> {
         self.feed.subscribe()
     }
 
     /// Whether everything is loaded and the host takes work.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire) && !self.is_stopping()
     }
 
@@ -158,13 +158,13 @@ impl Host {
     }
 
     /// Takes no more work from now on; what is under way goes on.
-    pub fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.stopping.store(true, Ordering::Release);
         self.timers.stop();
     }
 
     /// Whether the host takes no more work.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
@@ -179,7 +179,7 @@ impl Host {
     }
 
     /// How often each kind of input was taken, for `/metrics`.
-    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn counts(&self) -> Vec<(&'static str, u64)> {
         let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
         let mut counts: Vec<_> = counts.iter().map(|(name, count)| (*name, *count)).collect();
         counts.sort_unstable();
@@ -187,12 +187,12 @@ impl Host {
     }
 
     /// How many timers are held in memory.
-    pub fn timers_held(&self) -> usize {
+    pub(crate) fn timers_held(&self) -> usize {
         self.timers.len()
     }
 
     /// How many provider requests are under way.
-    pub fn requests_in_flight(&self) -> u64 {
+    pub(crate) fn requests_in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::Acquire)
     }
 
@@ -201,7 +201,7 @@ impl Host {
     ///
     /// # Errors
     /// See [`Error`]; nothing of the input happened, or it will be seen as a repeat.
-    pub async fn take(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
+    pub(crate) async fn take(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
         if self.is_stopping() {
             return Err(Error::Stopping);
         }
@@ -359,7 +359,7 @@ impl Host {
     ///
     /// # Errors
     /// When the store cannot be read, or the record cannot be used.
-    pub async fn read<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn read<T: serde::de::DeserializeOwned>(
         &self,
         key: &Key,
     ) -> Result<Option<T>, Error> {
@@ -373,14 +373,14 @@ impl Host {
     ///
     /// # Errors
     /// When the store cannot be read, or the record cannot be used.
-    pub async fn contact(&self, phone: &PhoneNumber) -> Result<Contact, Error> {
+    pub(crate) async fn contact(&self, phone: &PhoneNumber) -> Result<Contact, Error> {
         let stored = self.read(&keys::contact(phone)).await?;
         Ok(stored.unwrap_or_else(|| Contact::new(phone.clone(), clock::now())))
     }
 
     /// Stops taking work, and waits for requests under way, at most this long.
     /// What is not finished by then is settled at the next start.
-    pub async fn stop(&self, patience: Duration) {
+    pub(crate) async fn stop(&self, patience: Duration) {
         self.refuse();
         let drained = async {
             loop {

@@ -26,7 +26,7 @@ pub(super) fn after(key: &Key) -> Key {
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error> {
+pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error> {
     let host = Host::new(parts);
     files::load_definitions(&host).await?;
     files::scan(&host, &workflows).await?;

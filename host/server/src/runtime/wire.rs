@@ -34,14 +34,14 @@ pub(super) enum Wire {
 
 /// A client with its pool of connections.
 #[derive(Clone, Debug)]
-pub struct Requests {
+pub(crate) struct Requests {
     client: Client,
 }
 
 impl Requests {
     /// # Errors
     /// When the TLS roots of the system cannot be used.
-    pub fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(Duration::from_secs(5))

@@ -29,7 +29,7 @@ pub(super) enum Fault {
 
 /// A row of the table, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// The last digits of the contact's number.
     pub digits: &'static str,
     /// What the network does, as a sentence without a full stop.
@@ -37,7 +37,7 @@ pub struct Ending {
 }
 
 /// Every ending that plays a fault.
-pub const ENDINGS: [Ending; 9] = [
+pub(crate) const ENDINGS: [Ending; 9] = [
     ending("0001", "refuses the number (400)"),
     ending(
         "0002",

@@ -14,7 +14,7 @@
 //!
 //! # Webhooks
 //!
-//! JSON with the header [`SIGNATURE`]: to `{hooks}/text`, `{hooks}/call`,
+//! JSON with the header `x-simulator-signature`: to `{hooks}/text`, `{hooks}/call`,
 //! `{hooks}/voice`, and to the `status_url` given with each text or call. They are
 //! tried up to five times.
 //!
@@ -38,14 +38,13 @@ use axum::Router;
 use jiff::Timestamp;
 use ringback_core::model::Secret;
 
-pub use faults::{ENDINGS, Ending};
-pub use webhooks::SIGNATURE;
+pub(crate) use faults::ENDINGS;
 
 use ledger::Ledger;
 use webhooks::Postman;
 
 /// How a network is set up.
-pub struct NetworkOptions {
+pub(crate) struct NetworkOptions {
     /// The connection's secret: the connector shows it, webhooks are signed with it.
     pub secret: Secret,
     /// Where the host takes this connection's webhooks, such as
@@ -60,7 +59,7 @@ pub struct NetworkOptions {
 
 /// How quickly things happen in a network.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// Between two delivery reports of a text, and two states of a call.
     pub report: Duration,
     /// Before the second try of a webhook; doubles with each further one.
@@ -81,7 +80,7 @@ impl Default for Pace {
 
 /// A handle on a pretend network; clones share it.
 #[derive(Clone)]
-pub struct Network {
+pub(crate) struct Network {
     shared: Arc<Shared>,
 }
 
@@ -95,7 +94,7 @@ struct Shared {
 
 impl Network {
     /// A network without texts or calls. It works only inside a tokio runtime.
-    pub fn new(options: NetworkOptions, clock: fn() -> Timestamp) -> Self {
+    pub(crate) fn new(options: NetworkOptions, clock: fn() -> Timestamp) -> Self {
         let pace = options.pace;
         let shared = Shared {
             ledger: Mutex::default(),
@@ -110,13 +109,13 @@ impl Network {
     }
 
     /// What the connector calls: `/texts` and `/calls`. Checks the secret itself.
-    pub fn provider_routes(&self) -> Router {
+    pub(crate) fn provider_routes(&self) -> Router {
         provider::routes(self.clone())
     }
 
     /// What the dashboard's phone calls: `/call`, `/text`, `/state`, `/endings`.
     /// Whoever mounts them must check who is asking.
-    pub fn phone_routes(&self) -> Router {
+    pub(crate) fn phone_routes(&self) -> Router {
         phone::routes(self.clone())
     }
 

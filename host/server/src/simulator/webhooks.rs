@@ -11,7 +11,7 @@ use sha2::Sha256;
 use tokio::sync::Semaphore;
 
 /// The header that carries the signature.
-pub const SIGNATURE: &str = "x-simulator-signature";
+pub(crate) const SIGNATURE: &str = "x-simulator-signature";
 
 /// How often a webhook is tried in all.
 const TRIES: u32 = 5;
