@@ -34,7 +34,7 @@ pub(super) enum Happening {
     Start(u64, Gated),
     /// A request reaches the provider, which nothing can call back. The number
     /// is the delay of the answer, if there is to be one.
-    Arrive(u64, Message, Option<u64>),
+    Arrive(u64, Box<Message>, Option<u64>),
     /// The host looks at the provider's list.
     Look(u64, MessageId),
     /// The host places a call.
@@ -74,7 +74,7 @@ pub struct Simulation {
     pub(super) scenario: Scenario,
     pub(super) catalog: Catalog,
     pub(super) state: State,
-    decoded: RefCell<BTreeMap<Key, (Revision, Arc<dyn Any + Send + Sync>)>>,
+    decoded: RefCell<BTreeMap<Key, Decoded>>,
     pub(super) now: Timestamp,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     sequence: u64,
@@ -87,6 +87,9 @@ pub struct Simulation {
     pub(super) calm: bool,
     pub(super) report: Report,
 }
+
+/// A record as it was when this commit wrote it.
+type Decoded = (Revision, Arc<dyn Any + Send + Sync>);
 
 /// How a commit went.
 enum Committed {
@@ -466,7 +469,8 @@ impl Simulation {
             self.crash("before");
             return Ok(Committed::Crashed);
         }
-        let told = Told::Commit(input.clone(), act.entries.clone(), act.commands.clone());
+        let (entries, commands) = (act.entries.clone(), act.commands.clone());
+        let told = Told::Commit(Box::new(input.clone()), entries, commands);
         self.story.tell(self.now, told);
         let before = self.state_before(&act.batch);
         if let Err(failed) = self.state.commit(&act.batch) {
