@@ -123,6 +123,11 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             return Ok(());
         }
         conversation.lane.remove(0);
+        if message.status != Status::Queued {
+            // Never so by design; a text that ended must not leave again.
+            threads::put(tx, &conversation)?;
+            continue;
+        }
         if let Some(reason) = message.called_off.clone() {
             threads::put(tx, &conversation)?;
             message.status = Status::Canceled;

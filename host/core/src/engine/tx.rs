@@ -57,6 +57,9 @@ pub(super) enum Follow {
     Advance(RunId),
 }
 
+/// What a step came to, before it has an answer.
+type Made = (Batch, Vec<Command>, Vec<Notice>, Vec<Entry>);
+
 /// The reads and writes of one step.
 pub(super) struct Tx<'a> {
     facts: &'a Facts,
@@ -189,7 +192,7 @@ impl<'a> Tx<'a> {
     }
 
     /// The batch: what was written, under the condition of what was read.
-    pub(super) fn into_batch(mut self) -> Step<(Batch, Vec<Command>, Vec<Notice>, Vec<Entry>)> {
+    pub(super) fn into_batch(mut self) -> Step<Made> {
         for entry in std::mem::take(&mut self.entries) {
             self.put(keys::event(&entry.id), &entry)?;
             self.entries.push(entry);

@@ -95,9 +95,8 @@ impl Ids {
     fn uuid(&mut self) -> Uuid {
         let mut random = self.random();
         let [.., high, low] = self.made.to_be_bytes();
-        if let [first, second, ..] = &mut random {
-            (*first, *second) = (high, low);
-        }
+        let [first, second, ..] = &mut random;
+        (*first, *second) = (high, low);
         let millis = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
-use super::invariants::Truth;
 use super::provider::Provider;
 use super::random::Random;
 use super::scenario::Scenario;
 use super::story::{Failure, Story, Told};
+use super::truth::Truth;
 use crate::engine::{
-    self, Act, Answer, Catalog, Command, Decision, Facts, Finding, Gated, InService, Input, Notice,
-    PlaceResult, SendResult, World,
+    self, Act, Answer, Catalog, Command, Decision, Facts, Gated, InService, Input, Notice, World,
 };
 use crate::model::{
     CallId, Key, Message, MessageId, PhoneNumber, Revision, Run, State, Task, Timer, keys, record,
@@ -34,7 +33,7 @@ pub(super) enum Happening {
     Start(u64, Gated),
     /// A request reaches the provider, which nothing can call back. The number
     /// is the delay of the answer, if there is to be one.
-    Arrive(u64, Message, Option<u64>),
+    Arrive(u64, Box<Message>, Option<u64>),
     /// The host looks at the provider's list.
     Look(u64, MessageId),
     /// The host places a call.
@@ -74,12 +73,12 @@ pub struct Simulation {
     pub(super) scenario: Scenario,
     pub(super) catalog: Catalog,
     pub(super) state: State,
-    decoded: RefCell<BTreeMap<Key, (Revision, Arc<dyn Any + Send + Sync>)>>,
+    decoded: RefCell<BTreeMap<Key, Decoded>>,
     pub(super) now: Timestamp,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     sequence: u64,
     pub(super) process: u64,
-    down: bool,
+    pub(super) down: bool,
     pub(super) stopped: BTreeSet<PhoneNumber>,
     pub(super) provider: Provider,
     pub(super) truth: Truth,
@@ -87,6 +86,9 @@ pub struct Simulation {
     pub(super) calm: bool,
     pub(super) report: Report,
 }
+
+/// A record as it was when this commit wrote it.
+type Decoded = (Revision, Arc<dyn Any + Send + Sync>);
 
 /// How a commit went.
 enum Committed {
@@ -276,40 +278,6 @@ impl Simulation {
         }
     }
 
-    /// The host is up again: every mark of an attempt without an outcome becomes
-    /// a lost attempt.
-    fn restart(&mut self) -> Result<(), Box<Failure>> {
-        self.down = false;
-        self.tell("the host starts again");
-        let (from, to) = keys::table(b'i');
-        let marks: Vec<Key> = self
-            .state
-            .range(&from, &to)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for mark in marks {
-            let name = String::from_utf8_lossy(mark.as_bytes()).into_owned();
-            let name = name.trim_start_matches("i/");
-            let input = match (MessageId::parse(name), CallId::parse(name)) {
-                (Some(id), _) => Input::LostText(id),
-                (None, Some(id)) => Input::LostCall(id),
-                (None, None) => return Err(self.failure(format!("{mark:?} names nothing"))),
-            };
-            self.after(0, Happening::Back(self.process, input));
-        }
-        Ok(())
-    }
-
-    fn crash(&mut self, when: &str) {
-        self.tell(format!("the host crashes {when} the commit"));
-        self.report.crashes += 1;
-        self.process += 1;
-        self.stopped.clear();
-        self.down = true;
-        let down = self.random.between(100, 20_000);
-        self.after(down, Happening::Restart);
-    }
-
     /// Gives an input to the host, sometimes two at once on the same facts.
     fn inputs(&mut self, first: Happening) -> Result<(), Box<Failure>> {
         let mut todo = vec![first];
@@ -466,7 +434,8 @@ impl Simulation {
             self.crash("before");
             return Ok(Committed::Crashed);
         }
-        let told = Told::Commit(input.clone(), act.entries.clone(), act.commands.clone());
+        let (entries, commands) = (act.entries.clone(), act.commands.clone());
+        let told = Told::Commit(Box::new(input.clone()), entries, commands);
         self.story.tell(self.now, told);
         let before = self.state_before(&act.batch);
         if let Err(failed) = self.state.commit(&act.batch) {
@@ -479,46 +448,5 @@ impl Simulation {
             return Ok(Committed::Crashed);
         }
         Ok(Committed::Yes)
-    }
-
-    /// The host looks at the provider's list.
-    fn look(&mut self, id: &MessageId) -> Result<(), Box<Failure>> {
-        let Some(message) = self.get::<Message>(&keys::message(id))? else {
-            return Err(self.failure(format!("{id} is looked for and not stored")));
-        };
-        let finding = if !self.scenario.faults.list {
-            Finding::Unsupported
-        } else if !self.calm && self.random.chance(self.scenario.faults.send) {
-            Finding::Unavailable(super::sending::problem("list_down"))
-        } else {
-            self.provider.find(&message, self.now)
-        };
-        let pause = self.random.between(20, 800);
-        let input = Input::Looked(id.clone(), finding);
-        self.after(pause, Happening::Back(self.process, input));
-        Ok(())
-    }
-
-    /// The host places a call: the provider takes it, or not.
-    fn place(&mut self, id: CallId) -> Result<(), Box<Failure>> {
-        let result = match self.random.below(10) {
-            0 => PlaceResult::Refused(super::sending::problem("no_calls")),
-            1 => PlaceResult::Unknown(super::sending::problem("timeout")),
-            _ => PlaceResult::Accepted {
-                provider_id: self.provider.issue("O"),
-            },
-        };
-        let pause = self.random.between(50, 3_000);
-        self.after(
-            pause,
-            Happening::Back(self.process, Input::Placed(id, result)),
-        );
-        Ok(())
-    }
-
-    /// The result of an attempt comes back after a while.
-    pub(super) fn answer(&mut self, process: u64, after: u64, id: &MessageId, result: SendResult) {
-        let input = Input::Sent(id.clone(), result);
-        self.after(after, Happening::Back(process, input));
     }
 }

@@ -9,12 +9,14 @@
 
 mod contacts;
 mod driver;
+mod host;
 mod invariants;
 mod provider;
 mod random;
 mod scenario;
 mod sending;
 mod story;
+mod truth;
 
 pub use driver::{Report, Simulation};
 pub use scenario::{Faults, Scenario};

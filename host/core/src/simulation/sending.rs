@@ -41,7 +41,10 @@ impl Simulation {
         if self.calm || !self.random.chance(self.scenario.faults.send) {
             self.tell(format!("{id} leaves"));
             let back = self.random.between(1, 100);
-            self.after(pause, Happening::Arrive(process, message, Some(back)));
+            self.after(
+                pause,
+                Happening::Arrive(process, Box::new(message), Some(back)),
+            );
             return Ok(());
         }
         let refused = match self.random.below(12) {
@@ -68,13 +71,19 @@ impl Simulation {
             1 | 2 => {
                 self.tell(format!("{id} leaves and its answer is lost"));
                 let late = self.random.between(10, 2_000);
-                self.after(late, Happening::Arrive(process, message.clone(), None));
+                self.after(
+                    late,
+                    Happening::Arrive(process, Box::new(message.clone()), None),
+                );
                 self.lost_sight(process, &message);
             }
             _ => {
                 self.tell(format!("{id} leaves and its answer is slow"));
                 let slow = self.random.between(2_000, TIMEOUT);
-                self.after(pause, Happening::Arrive(process, message, Some(slow)));
+                self.after(
+                    pause,
+                    Happening::Arrive(process, Box::new(message), Some(slow)),
+                );
             }
         }
         Ok(())

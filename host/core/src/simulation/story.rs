@@ -17,7 +17,7 @@ pub(super) enum Told {
     /// A sentence.
     Line(String),
     /// A commit: what led to it, and what came of it.
-    Commit(Input, Vec<Entry>, Vec<Command>),
+    Commit(Box<Input>, Vec<Entry>, Vec<Command>),
 }
 
 /// The last happenings, oldest first.

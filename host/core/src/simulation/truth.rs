@@ -1,0 +1,273 @@
+//! What the simulator itself saw happen, and the invariants about it: what was
+//! acknowledged, what left, what the provider took.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::driver::Simulation;
+use super::invariants::Checked;
+use crate::engine::{Act, Answer, CallOutcome, Calls, Delivery, Input};
+use crate::model::{
+    Contact, ConversationId, Direction, Message, MessageId, Origin, Outcome, PhoneNumber, Run,
+    RunStatus, Status, keys,
+};
+use crate::sms::Keyword;
+use crate::workflow::OnUnknown;
+
+/// What the simulator saw.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Truth {
+    /// Numbers whose opt-out was acknowledged, since when, and the text that
+    /// confirmed it.
+    pub(super) stopped: BTreeMap<PhoneNumber, (Timestamp, Option<MessageId>)>,
+    /// The texts of each conversation in the order of asking.
+    pub(super) asked: BTreeMap<ConversationId, Vec<MessageId>>,
+    /// Where each text stands, and how many attempts it had.
+    pub(super) texts: BTreeMap<MessageId, (Status, usize)>,
+    /// Texts that left their place in the lane for a while: deferred ones.
+    pub(super) parked: BTreeSet<MessageId>,
+    /// Texts that a person said to send again.
+    pub(super) resent: BTreeSet<MessageId>,
+    /// How often a contact's text had an effect, by connection and foreign id.
+    pub(super) received: BTreeMap<(String, String), u32>,
+    /// The foreign texts that were acknowledged.
+    pub(super) answered: BTreeSet<(String, String)>,
+    /// How often `call.missed` was raised for a call.
+    pub(super) missed: BTreeMap<String, u32>,
+    /// The missed calls that were acknowledged, by connection and foreign id.
+    pub(super) must_be_missed: BTreeSet<(String, String)>,
+}
+
+impl Simulation {
+    pub(super) fn note_entries(&mut self, input: &Input, act: &Act) -> Checked {
+        for entry in &act.entries {
+            match entry.kind.as_str() {
+                "message.queued" => {
+                    if let (Some(conversation), Some(message)) =
+                        (&entry.conversation, &entry.message)
+                    {
+                        let asked = self.truth.asked.entry(conversation.clone()).or_default();
+                        asked.push(message.clone());
+                    }
+                }
+                "message.received" | "message.unrouted" => {
+                    let Input::Text(text) = input else {
+                        return Err(self.failure("I5: a text from nowhere"));
+                    };
+                    let name = (text.connection.clone(), text.provider_id.clone());
+                    let times = self.truth.received.entry(name).or_default();
+                    *times += 1;
+                    self.report.received += 1;
+                    if *times > 1 {
+                        let text = format!("I5: {} was taken twice", text.provider_id);
+                        return Err(self.failure(text));
+                    }
+                }
+                "call.missed" => {
+                    let id = entry.data.get("id").and_then(|id| id.as_str());
+                    let id = id.unwrap_or_default().to_owned();
+                    let times = self.truth.missed.entry(id.clone()).or_default();
+                    *times += 1;
+                    self.report.missed += 1;
+                    if *times > 1 {
+                        return Err(self.failure(format!("I5: call {id} was missed twice")));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The host answered a webhook or request.
+    pub(super) fn acknowledged(&mut self, input: &Input, answer: &Answer) -> Checked {
+        match input {
+            Input::Text(text) => {
+                let name = (text.connection.clone(), text.provider_id.clone());
+                if !self.truth.received.contains_key(&name) {
+                    let text = format!("I5: {} was answered and not taken", text.provider_id);
+                    return Err(self.failure(text));
+                }
+                let new = self.truth.answered.insert(name);
+                if new && crate::sms::keyword(&text.body) == Some(Keyword::Stop) {
+                    self.stop_acknowledged(&text.from)?;
+                }
+            }
+            Input::OptOut(phone, true, _) => self.stop_acknowledged(phone)?,
+            Input::Report(report) => {
+                if let (Delivery::OptedOut(_), Some(id)) = (&report.delivery, &report.id)
+                    && *answer == Answer::Done
+                    && let Some(message) = self.get::<Message>(&keys::message(id))?
+                {
+                    self.stop_acknowledged(&message.contact)?;
+                }
+            }
+            Input::Call(report) => {
+                let plan = report
+                    .to
+                    .as_ref()
+                    .and_then(|to| self.scenario.setup.owner(to));
+                let plan = plan.and_then(|agent| agent.calls.as_ref());
+                let missed = plan == Some(&Calls::Missed)
+                    || matches!(
+                        report.outcome,
+                        CallOutcome::NoAnswer
+                            | CallOutcome::Busy
+                            | CallOutcome::Failed
+                            | CallOutcome::Voicemail
+                    );
+                if missed {
+                    let name = (report.connection.clone(), report.provider_id.clone());
+                    self.truth.must_be_missed.insert(name);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An opt-out counts, unless an opt-in was committed between its commit and
+    /// its answer (a repeated webhook, answered late).
+    fn stop_acknowledged(&mut self, phone: &PhoneNumber) -> Checked {
+        let contact: Option<Contact> = self.get(&keys::contact(phone))?;
+        if contact.is_some_and(|contact| contact.opted_out.is_some()) {
+            let since = (self.now, None);
+            self.truth.stopped.entry(phone.clone()).or_insert(since);
+        }
+        Ok(())
+    }
+
+    /// I2: the first byte is about to leave.
+    pub(super) fn check_start(&mut self, message: &Message) -> Checked {
+        let (id, origin) = (&message.id, &message.origin);
+        let Some((since, confirmation)) = self.truth.stopped.get_mut(&message.contact) else {
+            return Ok(());
+        };
+        let confirms = *origin == Origin::Keyword
+            && message.body.contains("no more texts")
+            && confirmation.as_ref().is_none_or(|one| one == id)
+            && !message.body.contains("reply here");
+        if confirms {
+            *confirmation = Some(id.clone());
+            return Ok(());
+        }
+        let text = format!(
+            "I2: {id} ({:?}) leaves for {}, who opted out on {since}",
+            message.body, message.contact
+        );
+        Err(self.failure(text))
+    }
+
+    /// I3: the provider took a text; it may have taken it before.
+    pub(super) fn check_taken(&self, message: &Message) -> Checked {
+        let doubled = self.provider.count(&message.id) > 1;
+        let allowed =
+            message.on_unknown == OnUnknown::Resend || self.truth.resent.contains(&message.id);
+        if doubled && !allowed {
+            return Err(self.failure(format!("I3: {} was really sent twice", message.id)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_attempts(
+        &mut self,
+        message: &Message,
+        before: Option<(Status, usize)>,
+    ) -> Checked {
+        if message.direction == Direction::Inbound {
+            return Ok(());
+        }
+        if message.status == Status::Scheduled {
+            self.truth.parked.insert(message.id.clone());
+        }
+        let had = before.map_or(0, |before| before.1);
+        if message.attempts.len() <= had {
+            return Ok(());
+        }
+        let id = &message.id;
+        if message.attempts.len() > had + 1 {
+            return Err(self.failure(format!("I3: {id} began two attempts at once")));
+        }
+        let ended = matches!(
+            before.map(|before| before.0),
+            Some(
+                Status::Accepted
+                    | Status::Sent
+                    | Status::Delivered
+                    | Status::Undelivered
+                    | Status::Failed
+                    | Status::Expired
+                    | Status::Canceled
+                    | Status::Skipped
+            )
+        );
+        if ended {
+            return Err(self.failure(format!("I3: {id} had ended and is sent again")));
+        }
+        let idempotent = self
+            .scenario
+            .setup
+            .connections
+            .get(&message.connection)
+            .is_some_and(|connection| connection.idempotent);
+        let previous = had.checked_sub(1).and_then(|at| message.attempts.get(at));
+        if let Some(previous) = previous {
+            let known = match &previous.outcome {
+                Some(Outcome::Refused { .. } | Outcome::CalledOff { .. } | Outcome::Absent) => true,
+                Some(Outcome::Unknown { .. }) => idempotent,
+                Some(Outcome::Accepted { .. }) | None => false,
+            };
+            if !known {
+                let text = format!("I3: {id} is sent again after {:?}", previous.outcome);
+                return Err(self.failure(text));
+            }
+        }
+        self.check_run_alive(message)?;
+        self.check_order(message)
+    }
+
+    /// Nothing leaves for a run that was ended, but what a person sends again.
+    fn check_run_alive(&self, message: &Message) -> Checked {
+        let Origin::Run { run, .. } = &message.origin else {
+            return Ok(());
+        };
+        if self.truth.resent.contains(&message.id) {
+            return Ok(());
+        }
+        let run: Option<Run> = self.get(&keys::run(run))?;
+        if run.is_some_and(|run| run.status == RunStatus::Cancelled) {
+            let text = format!("I2: {} leaves and its run was ended", message.id);
+            return Err(self.failure(text));
+        }
+        Ok(())
+    }
+
+    /// I4: nothing that was asked for earlier still waits. Deferred texts left
+    /// the lane, and a text that a person or a late finding sends again was no
+    /// longer in it.
+    fn check_order(&self, message: &Message) -> Checked {
+        let free =
+            |id: &MessageId| self.truth.parked.contains(id) || self.truth.resent.contains(id);
+        if free(&message.id) {
+            return Ok(());
+        }
+        let Some(asked) = self.truth.asked.get(&message.conversation) else {
+            return Ok(());
+        };
+        for earlier in asked.iter().take_while(|one| **one != message.id) {
+            if free(earlier) {
+                continue;
+            }
+            let waits = matches!(
+                self.truth.texts.get(earlier),
+                Some((Status::Queued | Status::Sending | Status::Unknown, _))
+            );
+            if waits {
+                let text = format!("I4: {} overtakes {earlier}", message.id);
+                return Err(self.failure(text));
+            }
+        }
+        Ok(())
+    }
+}
