@@ -282,10 +282,21 @@ pub(super) fn opt_out_by_api(
 ) -> Step<Answer> {
     if out {
         stop(world, tx, phone, how, None)?;
-    } else {
-        resume(tx, phone)?;
+        return Ok(Answer::Done);
     }
-    Ok(Answer::Done)
+    let said_by = tx.contact(phone)?.opted_out.map(|out| out.how);
+    match said_by {
+        None => Ok(Answer::Repeat),
+        Some(OptOutSource::Api) => {
+            resume(tx, phone)?;
+            Ok(Answer::Done)
+        }
+        // What the contact said, only the contact takes back.
+        Some(OptOutSource::Text | OptOutSource::Provider) => Ok(Answer::Refused {
+            code: "opted_out",
+            text: format!("{phone} said stop; only a START from that number takes it back"),
+        }),
+    }
 }
 
 /// Whether a call filter wants a call.

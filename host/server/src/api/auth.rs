@@ -48,12 +48,13 @@ impl Caller {
     }
 }
 
-/// Says in the signature of a handler what its caller must be allowed to do.
+/// Says in the signature of a handler what its caller must be allowed to do, and
+/// hands over who it is where handlers want to know.
 macro_rules! caller {
-    ($(#[$doc:meta])* $name:ident, $scope:expr) => {
+    ($(#[$doc:meta])* $name:ident, $scope:expr, $($kept:ty)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
-        pub(crate) struct $name(pub(crate) Caller);
+        pub(crate) struct $name($(pub(crate) $kept)?);
 
         impl FromRequestParts<ApiState> for $name {
             type Rejection = Error;
@@ -64,7 +65,7 @@ macro_rules! caller {
             ) -> Result<Self, Error> {
                 let caller = identify(parts, state)?;
                 caller.need($scope)?;
-                Ok(Self(caller))
+                Ok(Self($(<$kept>::from(caller))?))
             }
         }
     };
@@ -72,15 +73,15 @@ macro_rules! caller {
 
 caller!(
     /// A caller with the scope `read`.
-    Reader, Scope::Read
+    Reader, Scope::Read,
 );
 caller!(
     /// A caller with the scope `send`.
-    Sender, Scope::Send
+    Sender, Scope::Send, Caller
 );
 caller!(
     /// A caller with the scope `admin`.
-    Admin, Scope::Admin
+    Admin, Scope::Admin, Caller
 );
 
 /// Lets only those through who may look, and with an effect only those who may

@@ -98,16 +98,6 @@ impl Error {
         self.retry_after = Some(seconds);
         self
     }
-
-    /// The HTTP status it is answered with.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The word for programs.
-    pub(crate) fn code(&self) -> &str {
-        &self.code
-    }
 }
 
 impl IntoResponse for Error {

@@ -31,7 +31,7 @@ use crate::runtime::{Host, clock};
 
 pub(crate) use auth::{Admin, Caller, Rates, Reader, Sender, SessionCheck};
 pub(crate) use error::Error;
-pub(crate) use keys::{Holder, Keys, Scope};
+use keys::Keys;
 
 /// What can be chosen about the API.
 #[derive(Clone, Debug)]

@@ -27,7 +27,9 @@ use toml::de::DeTable;
 pub(crate) use connectors::{Connectors, Loaded};
 pub(crate) use diagnostic::{Diagnostic, Severity};
 pub(crate) use schema::schema;
-pub(crate) use secrets::{Environment, SecretFile, System};
+#[cfg(test)]
+pub(crate) use secrets::SecretFile;
+pub(crate) use secrets::{Environment, System};
 pub(crate) use setup::ConnectorTraits;
 
 use diagnostic::Report;
@@ -68,6 +70,13 @@ pub(crate) struct Config {
     /// `[limits]`
     pub limits: Limits,
     /// `[secrets]`, by the names that workflow files use.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "read here so that a missing one is said; workflow files name none yet"
+        )
+    )]
     pub secrets: BTreeMap<String, Secret>,
     /// `[connections.…]`
     pub connections: BTreeMap<String, ConnectionConfig>,

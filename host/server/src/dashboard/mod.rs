@@ -17,7 +17,7 @@ use axum::{Json, Router, middleware};
 use ringback_core::model::PhoneNumber;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use sessions::{CSRF_HEADER, Session, Sessions};
+pub(crate) use sessions::Sessions;
 
 /// Who may sign in. Supplied by whoever owns the API keys.
 pub(crate) trait Gatekeeper: Send + Sync + 'static {

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, header};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use super::sessions::CSRF_HEADER;
 use super::*;
 
 /// Knows one key.

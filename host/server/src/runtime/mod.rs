@@ -14,7 +14,6 @@ mod timers;
 mod wire;
 
 pub(crate) use connectors::{Connector, Connectors};
-pub(crate) use files::Files;
 pub(crate) use shell::{Error, Host, Parts};
 pub(crate) use start::start;
 pub(crate) use wire::Requests;

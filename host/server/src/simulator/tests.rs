@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::webhooks::SIGNATURE;
 use super::*;
 
 const SECRET: &str = "s3cret";

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use ringback_core::engine::Input;
+use ringback_core::engine::{Answer, Input};
 use ringback_core::model::{Contact, OptOutSource, PhoneNumber, keys};
 use serde_json::{Value, json};
 
@@ -46,20 +46,21 @@ pub(super) async fn opt_out(
     set(&state, &phone("number", &number)?, true).await
 }
 
-/// `POST /api/v1/contacts/{number}/opt-in`: texts again. For admins only: it
-/// takes back what the contact said.
+/// `POST /api/v1/contacts/{number}/opt-in`: texts again, when the opt-out was
+/// recorded here. What the contact said by text, only the contact takes back.
 pub(super) async fn opt_in(
     State(state): State<ApiState>,
-    _: Admin,
+    Admin(caller): Admin,
     Path(number): Path<String>,
 ) -> Result<Json<Value>, Error> {
+    tracing::info!(key = caller.id, "an opt-out is to be taken back");
     set(&state, &phone("number", &number)?, false).await
 }
 
 async fn set(state: &ApiState, number: &PhoneNumber, out: bool) -> Result<Json<Value>, Error> {
-    state
-        .host
-        .take(&Input::OptOut(number.clone(), out, OptOutSource::Api))
-        .await?;
+    let input = Input::OptOut(number.clone(), out, OptOutSource::Api);
+    if let Answer::Refused { code, text } = state.host.take(&input).await? {
+        return Err(Error::conflict(code, text));
+    }
     Ok(shown(&state.host.contact(number).await?))
 }
