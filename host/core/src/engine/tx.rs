@@ -181,9 +181,12 @@ impl<'a> Tx<'a> {
         self.follow.push_back(work);
     }
 
-    /// The next piece of work that was left.
+    /// The next piece of work that was left. Texts leave last, so that the gate
+    /// sees what the runs of this step came to.
     pub(super) fn next_work(&mut self) -> Option<Follow> {
-        self.follow.pop_front()
+        let run = |work: &Follow| !matches!(work, Follow::Pump(_));
+        let first = self.follow.iter().position(run).unwrap_or(0);
+        self.follow.remove(first)
     }
 
     /// The keys that were missing, when the step stopped for them.

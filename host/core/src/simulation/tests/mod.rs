@@ -9,7 +9,7 @@ use world::stress;
 /// Events of one seed before everything comes to rest.
 const EVENTS: u64 = 100;
 /// Seeds of an ordinary test run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
