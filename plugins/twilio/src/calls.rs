@@ -84,7 +84,7 @@ pub(crate) fn read_call(request: &Request) -> Result<(CallReport, Reply), ParseE
             Some(direction) if direction.starts_with("outbound") => Direction::Outbound,
             _ => Direction::Inbound,
         },
-        from: needed("From")?.to_owned(),
+        from: caller(needed("From")?).to_owned(),
         to: needed("To")?.to_owned(),
         leg,
         outcome,
@@ -108,6 +108,22 @@ pub(crate) fn read_call(request: &Request) -> Result<(CallReport, Reply), ParseE
         None => twiml::silence(),
     };
     Ok((report, reply))
+}
+
+/// Words for a hidden caller, as Twilio gives them: spelled on the keys of a
+/// telephone, and so in the shape of a number that must never be texted.
+const HIDDEN: [(&str, &str); 5] = [
+    ("+266696687", "anonymous"),
+    ("+7378742833", "restricted"),
+    ("+2562533", "blocked"),
+    ("+8656696", "unknown"),
+    ("+86282452253", "unavailable"),
+];
+
+/// The caller, or the word for one who hides.
+fn caller(from: &str) -> &str {
+    let hidden = HIDDEN.iter().find(|(spelled, _)| *spelled == from);
+    hidden.map_or(from, |(_, word)| word)
 }
 
 /// `call_enum_status` of the OpenAPI description, the names of the events, and

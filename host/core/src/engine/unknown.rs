@@ -109,7 +109,9 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
         );
         return review(tx, message, "connection_gone", &text);
     };
-    let waited = tx.now.duration_since(attempted_at(&message));
+    // Counted from when it became unknown and not from the attempt: after a long
+    // timeout, or a host that was down, the list is looked at all the same.
+    let waited = tx.now.duration_since(message.updated_at);
     if waited > settle_time(world, &message) * 2 + SignedDuration::from_secs(1) {
         return give_up(tx, message);
     }

@@ -1,5 +1,7 @@
 //! The built-in connectors as components, through the sandbox.
 
+use std::path::{Path, PathBuf};
+
 use ringback_sandbox::VerifyError;
 use ringback_sandbox::contract::calling::{CallPlan, Forwarding, Leg, Outcome};
 use ringback_sandbox::contract::http::{Answer, Body, Credential, Response};
@@ -119,14 +121,10 @@ async fn twilio_sends_and_answers() {
     );
 }
 
-/// Every signature vector, with the secret in the host and the check in the
-/// component.
-#[tokio::test]
-async fn twilio_agrees_with_every_vector() {
+/// Verifies webhooks in the component, with their secret in the host.
+async fn check_vectors(vectors: &[&Value]) {
     let plugin = load("twilio", &twilio()).await;
-    let file = include_str!("../../../../plugins/twilio/tests/webhook-vectors.json");
-    let file: Value = serde_json::from_str(file).expect("JSON");
-    for vector in file["vectors"].as_array().expect("a list") {
+    for vector in vectors {
         let field = |name: &str| vector[name].as_str().expect(name);
         let headers = vector["headers"].as_object().expect("headers");
         let headers: Vec<_> = headers
@@ -142,6 +140,43 @@ async fn twilio_agrees_with_every_vector() {
         let expected = field("expected") == "valid";
         assert_eq!(found.is_ok(), expected, "{}: {found:?}", field("name"));
     }
+}
+
+/// The same over the larger collection, which is not in this repository: in the
+/// folder that `RINGBACK_SHARED` names, or beside the workspace.
+#[tokio::test]
+async fn twilio_agrees_with_every_vector_of_the_shared_data() {
+    let folder = std::env::var_os("RINGBACK_SHARED").map(PathBuf::from);
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = folder.unwrap_or_else(|| workspace.join("../shared"));
+    let file = match std::fs::read(folder.join("data/webhook-vectors.json")) {
+        Ok(file) => file,
+        Err(problem) => {
+            let everything = std::env::var("RINGBACK_TEST_EVERYTHING");
+            assert!(
+                everything.is_err(),
+                "RINGBACK_TEST_EVERYTHING is set: {problem}"
+            );
+            eprintln!("*** SKIPPED *** the shared webhook vectors: {problem}");
+            return;
+        }
+    };
+    let file: Value = serde_json::from_slice(&file).expect("JSON");
+    let vectors = file["vectors"].as_array().expect("a list").iter();
+    let vectors: Vec<&Value> = vectors.filter(|one| one["provider"] == "twilio").collect();
+    let genuine = vectors.iter().filter(|one| one["expected"] == "valid");
+    assert!((1..vectors.len()).contains(&genuine.count()), "both kinds");
+    check_vectors(&vectors).await;
+}
+
+/// Every signature vector of the plugin's own tests.
+#[tokio::test]
+async fn twilio_agrees_with_every_vector() {
+    let file = include_str!("../../../../plugins/twilio/tests/webhook-vectors.json");
+    let file: Value = serde_json::from_str(file).expect("JSON");
+    let vectors: Vec<&Value> = file["vectors"].as_array().expect("a list").iter().collect();
+    check_vectors(&vectors).await;
+    let plugin = load("twilio", &twilio()).await;
     let keyless = context(&[], &[]);
     let signed = webhook("https://h/t", &[("X-Twilio-Signature", "x")], b"");
     let nothing = plugin.verify(&keyless, signed);

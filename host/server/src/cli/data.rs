@@ -29,10 +29,12 @@ pub(super) async fn send(
     json: bool,
     out: Out<'_>,
 ) -> Result<(), Failure> {
-    let mut message = json!({ "to": phone(to)?, "body": body });
-    if let (Some(agent), Some(message)) = (agent, message.as_object_mut()) {
-        message.insert("agentId".to_owned(), agent.into());
-    }
+    let to = phone(to)?;
+    let agent = match agent {
+        Some(agent) => agent.to_owned(),
+        None => only_agent(client).await?,
+    };
+    let message = json!({ "to": to, "body": body, "agentId": agent });
     let answer = client.post(&["v1", "messages"], &message).await?;
     if json {
         return Ok(output::json(out, &answer)?);
@@ -52,6 +54,25 @@ pub(super) async fn send(
         write!(out, ", goes out at {}", text(message, "/scheduledFor"))?;
     }
     Ok(writeln!(out)?)
+}
+
+/// The agent that is meant where none is named: RevRing's dialect wants one.
+async fn only_agent(client: &Client) -> Result<String, Failure> {
+    let info = client.get(&["api", "v1", "info"], &[]).await?;
+    let agents = info.pointer("/data/agents").and_then(Json::as_array);
+    let ids: Vec<&str> = agents
+        .into_iter()
+        .flatten()
+        .filter_map(|agent| agent.get("id")?.as_str())
+        .collect();
+    match ids.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(Failure::Input("the host has no agent".to_owned())),
+        several => Err(Failure::Usage(format!(
+            "name who texts with --agent; there are {}",
+            several.join(", ")
+        ))),
+    }
 }
 
 /// `event`

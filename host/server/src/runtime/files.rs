@@ -368,14 +368,16 @@ pub(super) async fn watch(host: Arc<Host>, folder: PathBuf) {
         );
     }
     while !host.is_stopping() {
+        // Also before the first wait: a file may have changed since the start
+        // read the folder and before it was watched.
+        if let Err(problem) = scan(&host, &folder).await {
+            error!("could not take up the workflows folder: {problem}");
+        }
         tokio::select! {
             _ = changes.recv(), if watcher.is_ok() => {
                 while tokio::time::timeout(QUIET, changes.recv()).await.is_ok() {}
             }
             () = tokio::time::sleep(PATROL) => {}
-        }
-        if let Err(problem) = scan(&host, &folder).await {
-            error!("could not take up the workflows folder: {problem}");
         }
     }
 }

@@ -158,6 +158,19 @@ fn reads_reports_about_calls() {
 }
 
 #[test]
+fn takes_no_spelled_word_for_a_caller() {
+    let check = |from: &str, expected: &str| {
+        let body = format!("CallSid=CA1&From={from}&To=%2B15557654321&CallStatus=ringing");
+        let (report, _) = Twilio::read_call(webhook("https://h/v", &body)).expect("a call");
+        assert_eq!(report.from, expected);
+    };
+    check("%2B266696687", "anonymous");
+    check("%2B7378742833", "restricted");
+    check("anonymous", "anonymous");
+    check("%2B15551234567", "+15551234567");
+}
+
+#[test]
 fn reads_times_and_our_id() {
     let body = "CallSid=CA1&From=%2B1555&To=%2B1556&Direction=outbound-api&CallStatus=completed\
                 &CallDuration=42&Timestamp=Fri%2C+20+Nov+2026+10%3A00%3A00+%2B0000&SipResponseCode=200";

@@ -148,13 +148,23 @@ exit 0
 POST /v1/messages [local-key] {"to":"+15125550142","body":"Hi","agentId":"front-desk"}
 "#);
     let refused = json!({ "error": { "code": "opted_out", "message": "the contact opted out" } });
-    let answers = [("/v1/messages", 409, refused)];
+    let info = json!({ "data": { "agents": [{ "id": "front-desk" }] } });
+    let answers = [("/api/v1/info", 200, info), ("/v1/messages", 409, refused)];
     let line = ["send", "--to", "+15125550142", "--body", "Hi"];
     insta::assert_snapshot!(with_host(&answers, &line).await, @r#"
 error: the contact opted out
 exit 1
 --
-POST /v1/messages [local-key] {"to":"+15125550142","body":"Hi"}
+GET /api/v1/info [local-key]
+POST /v1/messages [local-key] {"to":"+15125550142","body":"Hi","agentId":"front-desk"}
+"#);
+    let info = json!({ "data": { "agents": [{ "id": "front-desk" }, { "id": "sales" }] } });
+    let answers = [("/api/v1/info", 200, info)];
+    insta::assert_snapshot!(with_host(&answers, &line).await, @r#"
+error: name who texts with --agent; there are front-desk, sales
+exit 2
+--
+GET /api/v1/info [local-key]
 "#);
     let answers = [(
         "/api/v1/events",

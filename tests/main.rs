@@ -1,0 +1,32 @@
+//! End to end: the real binary, started in a folder of its own, against a Twilio
+//! that listens on this machine. Nothing here knows the program's insides; it
+//! sees what an operator, a client and a provider see: files, HTTP, the log,
+//! exit codes.
+//!
+//! No port is fixed, nothing leaves the loopback address, and nothing sleeps where
+//! something can be waited for. What a started host printed is shown when its test
+//! fails.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests; clippy spares only the test functions themselves"
+)]
+
+mod api;
+mod calls;
+mod commands;
+mod crashes;
+mod demo;
+mod mistakes;
+mod opt_out;
+mod plugins;
+mod reload;
+mod schedules;
+mod shutdown;
+mod support;
+mod texts;
+mod unknown;
