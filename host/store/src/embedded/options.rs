@@ -26,6 +26,9 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// And the least free percentage of the disk. 10.
     pub reserve_percent: u64,
+    /// The most bytes that the share of the disk comes to: a tenth of a large one
+    /// is far more than the store needs to stay safe.
+    pub reserve_percent_limit: u64,
     pub(crate) disk: Disk,
     pub(crate) boot: Option<String>,
 }
@@ -50,6 +53,7 @@ impl Options {
             snapshot_percent: 50,
             reserve_bytes: 512 * MIB,
             reserve_percent: 10,
+            reserve_percent_limit: 4096 * MIB,
             disk: Disk::default(),
             boot: claim::boot_id(),
         }

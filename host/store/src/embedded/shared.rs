@@ -13,9 +13,6 @@ use super::claim::Claim;
 use super::start::REBUILD;
 use crate::{Error, Health};
 
-/// A tenth of a large disk is far more than the store needs to stay safe.
-const RESERVE_CEILING: u64 = 4 << 30;
-
 /// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
 /// would print every value.
 pub(super) struct View {
@@ -44,6 +41,7 @@ pub(super) struct Shared {
     upkeep: Mutex<Option<String>>,
     reserve_bytes: u64,
     reserve_percent: u64,
+    reserve_percent_limit: u64,
 }
 
 impl Shared {
@@ -61,6 +59,7 @@ impl Shared {
             upkeep: Mutex::new(None),
             reserve_bytes: options.reserve_bytes,
             reserve_percent: options.reserve_percent,
+            reserve_percent_limit: options.reserve_percent_limit,
         }
     }
 
@@ -137,7 +136,7 @@ impl Shared {
             .as_ref()
             .map(|space| space.f_blocks.saturating_mul(space.f_frsize));
         let share = total_bytes.unwrap_or(0) / 100 * self.reserve_percent;
-        let share = share.min(RESERVE_CEILING);
+        let share = share.min(self.reserve_percent_limit);
         Health {
             free_bytes,
             total_bytes,

@@ -22,6 +22,7 @@ pub(crate) fn test_options(dir: &Path) -> Options {
         snapshot_bytes: 512 * 1024,
         reserve_bytes: 0,
         reserve_percent: 0,
+        reserve_percent_limit: u64::MAX,
         ..Options::new(dir)
     }
 }
