@@ -100,6 +100,14 @@ impl Error {
     }
 }
 
+#[cfg(test)]
+impl Error {
+    /// Status and code.
+    pub(crate) fn parts(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.code)
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut error = Map::new();

@@ -113,7 +113,7 @@ pub(super) async fn answer(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let conversation = find(&state, &id).await?;
     let request = texts::of_person(&state, &caller, &headers, &conversation, &fields)?;
-    texts::send(&state, request).await
+    texts::send(&state, &headers, request).await
 }
 
 /// `POST /api/v1/conversations/{id}/take {to, reason?}`: a person of the

@@ -1,10 +1,14 @@
 //! Texts: listing, sending, and deciding about one whose outcome stayed unknown.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use ringback_core::engine::{Answer, Decide, Input, SendRequest, Setup};
-use ringback_core::model::{ConversationId, Key, Message, MessageId, Origin, PhoneNumber, keys};
+use ringback_core::model::{
+    ConversationId, Key, Message, MessageId, Origin, PhoneNumber, Status, keys,
+};
 use ringback_core::workflow::OnUnknown;
 use ringback_store::Direction;
 use serde_json::{Value, json};
@@ -12,6 +16,7 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, phone};
 use super::super::page::{self, Params};
 use super::super::sender::{self, From, Named, Names};
+use super::super::wait::{Follower, outcome};
 use super::super::{ApiState, Caller, Error, Reader, Sender, idempotency, records};
 use super::intent;
 
@@ -109,7 +114,7 @@ pub(super) async fn show(
 }
 
 /// `POST /api/v1/messages {to, body, agent?, from?, intent?}`: answers as soon
-/// as the text is stored. What the gate says stands in the record.
+/// as the text is stored; 409 when the gate refuses it.
 pub(super) async fn create(
     State(state): State<ApiState>,
     Sender(caller): Sender,
@@ -136,7 +141,7 @@ pub(super) async fn create(
         valid_until: None,
         on_unknown: OnUnknown::default(),
     };
-    send(&state, request).await
+    send(&state, &headers, request).await
 }
 
 /// The agent that is named, else the owner of the number, else the only agent.
@@ -174,22 +179,42 @@ fn words(fields: &Fields) -> Result<String, Error> {
     Ok(body.to_owned())
 }
 
-/// Takes a text and answers with its record as it stands.
+/// Takes a text and answers with its record: as it stands after the commit, or,
+/// with `Prefer: wait=SECONDS`, once the provider has it.
 pub(super) async fn send(
     state: &ApiState,
+    headers: &HeaderMap,
     request: SendRequest,
 ) -> Result<(StatusCode, Json<Value>), Error> {
+    let patience = patience(headers);
+    let follower = Follower::new(&state.host, patience.unwrap_or_default());
     let id = match state.host.take(&Input::Send(request)).await? {
         Answer::Message(id) => id,
         Answer::Conflict => return Err(Error::reused_key()),
         Answer::Refused { code, text } => return Err(Error::conflict(code, text)),
         other => return Err(Error::internal(format!("a text led to {other:?}"))),
     };
-    let message = find(state, id.as_str()).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(json!({ "data": records::message(&message) })),
-    ))
+    let message = follower.message(&id).await?;
+    // The gate was asked in the same commit: what it refused is told at once.
+    let refused = matches!(message.status, Status::Skipped | Status::Expired);
+    let status = match outcome(&message) {
+        Ok(status) if patience.is_some() => status,
+        Err(refusal) if refused || patience.is_some() => return Err(refusal),
+        _ => StatusCode::ACCEPTED,
+    };
+    let data = records::message(&message);
+    Ok((status, Json(json!({ "data": data }))))
+}
+
+/// The wait that the client prefers (RFC 7240), at most half a minute.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let preferences = headers.get("prefer")?.to_str().ok()?.split([',', ';']);
+    let wait = preferences.filter_map(|one| one.trim().split_once('='));
+    let (_, seconds) = wait
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("wait"))?;
+    let seconds: u64 = seconds.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(30)))
 }
 
 /// `POST /api/v1/messages/{id}/decide {decision}`: a person says what became of
