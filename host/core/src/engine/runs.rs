@@ -222,6 +222,7 @@ pub(super) fn start(
         outcome: None,
         cursor: 0,
         waiting: None,
+        early: None,
         vars: Map::new(),
         results: std::collections::BTreeMap::new(),
         notes: 0,
@@ -362,6 +363,29 @@ pub(super) fn awaited<'a>(world: World<'a>, run: &Run) -> Option<&'a WaitFor> {
         Action::WaitFor(wait) => Some(wait),
         _ => None,
     }
+}
+
+/// The wait that follows the text a run is sending, when that text may have
+/// reached the contact already: an answer can be faster than the provider's own.
+fn awaited_next<'a>(world: World<'a>, tx: &Tx<'_>, run: &Run) -> Step<Option<&'a WaitFor>> {
+    let Some(Waiting::Text { message }) = &run.waiting else {
+        return Ok(None);
+    };
+    let definition = world.workflows.by_hash.get(&run.definition);
+    let next = definition.and_then(|one| one.definition.steps.get(run.cursor + 1));
+    let Some(crate::workflow::Step {
+        condition: None,
+        action: Action::WaitFor(wait),
+        ..
+    }) = next
+    else {
+        return Ok(None);
+    };
+    let text: Option<Message> = tx.get(&keys::message(message))?;
+    let out = text.is_some_and(|text| {
+        matches!(text.status, Status::Sending | Status::Unknown) && run.early.is_none()
+    });
+    Ok(out.then_some(wait))
 }
 
 /// Lets a run go on past the step it stands at, with that step's result.
@@ -551,7 +575,8 @@ pub(super) fn claim(
     sentence: &str,
 ) -> Step<Option<RunId>> {
     for mut run in of_contact(tx, phone)? {
-        let Some(wait) = awaited(world, &run) else {
+        let early = awaited_next(world, tx, &run)?;
+        let Some(wait) = awaited(world, &run).or(early) else {
             continue;
         };
         if !wait.events.iter().any(|event| wants(&run, event)) {
@@ -559,7 +584,12 @@ pub(super) fn claim(
         }
         let step = step_at(world, &run).map(|step| step.id.clone());
         note(tx, &mut run, step.as_deref(), "answered", sentence)?;
-        pass(world, tx, &mut run, result.clone())?;
+        if early.is_some() {
+            run.early = Some(result.clone());
+            put(tx, &run)?;
+        } else {
+            pass(world, tx, &mut run, result.clone())?;
+        }
         return Ok(Some(run.id));
     }
     Ok(None)

@@ -333,7 +333,10 @@ fn into_window(due: Timestamp, window: DayWindow, zone: &TimeZone) -> Timestamp 
     next_time_of_day(due, window.from, zone).unwrap_or(due)
 }
 
-fn wait_for(tx: &mut Tx<'_>, run: &Run, wait: &WaitFor) -> Result<Next> {
+fn wait_for(tx: &mut Tx<'_>, run: &mut Run, wait: &WaitFor) -> Result<Next> {
+    if let Some(answer) = run.early.take() {
+        return Ok(Next::Go(answer));
+    }
     let until = wait.timeout.map(|seconds| {
         let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
         tx.now.checked_add(span).unwrap_or(Timestamp::MAX)

@@ -88,6 +88,10 @@ pub struct Run {
     /// What it waits for there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// The answer to a text, when it came before the provider said that it has
+    /// the text: the wait that follows takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<Json>,
     /// Values set by `set`, over the definition's own.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub vars: Map<String, Json>,

@@ -69,6 +69,22 @@ fn a_waiting_run_answers_before_workflows_do() {
 }
 
 #[test]
+fn an_answer_may_be_faster_than_the_providers_own() {
+    let mut host = Host::new(vec![asks(), echo()]);
+    host.call("C1", CallOutcome::NoAnswer);
+    // The text is on the phone; the provider has not said so yet.
+    host.text("a crown");
+    host.accept();
+    check(
+        &host,
+        &[
+            ("How can we help?", "accepted", ""),
+            ("Got: a crown", "accepted", ""),
+        ],
+    );
+}
+
+#[test]
 fn nothing_came_in_time() {
     let mut host = Host::new(vec![asks()]);
     host.call("C1", CallOutcome::NoAnswer);
