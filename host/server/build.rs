@@ -59,7 +59,7 @@ fn list() -> String {
     });
     format!(
         "/// The built-in plugins: name and component. Made by `build.rs`.\n\
-         pub static BUILTIN: &[(&str, &[u8])] = &[\n{}];\n",
+         pub(crate) static BUILTIN: &[(&str, &[u8])] = &[\n{}];\n",
         entries.concat()
     )
 }
