@@ -185,7 +185,8 @@ impl config::Connectors for Plugins {
         connector: &str,
         given: &BTreeMap<String, Option<String>>,
     ) -> Result<Vec<String>, String> {
-        if let Some(problem) = self.failed.get(connector) {
+        let works = self.loaded.contains_key(connector);
+        if let Some(problem) = self.failed.get(connector).filter(|_| !works) {
             return Err(format!(
                 "the plugin {connector} could not be loaded: {problem}"
             ));

@@ -225,7 +225,14 @@ async fn read(
     for warning in &parsed.warnings {
         warn!("{}", warning.render());
     }
-    put_in_service(host, &workflow).await?;
+    // A file whose name changed: the old workflow goes as the new one comes.
+    let renamed = before
+        .and_then(|file| file.workflow.clone())
+        .filter(|old| *old != id);
+    put_in_service(host, &workflow, renamed.as_deref()).await?;
+    if let Some(old) = renamed {
+        remove(host, &old).await?;
+    }
     Ok(FileState {
         workflow: Some(id),
         problems: parsed.warnings,
@@ -248,7 +255,13 @@ fn problem(path: &str, message: String) -> Diagnostic {
     }
 }
 
-async fn put_in_service(host: &Arc<Host>, workflow: &Arc<Workflow>) -> Result<(), Error> {
+/// Takes a version into service, and its file's earlier workflow out of it in the
+/// same moment.
+async fn put_in_service(
+    host: &Arc<Host>,
+    workflow: &Arc<Workflow>,
+    renamed: Option<&str>,
+) -> Result<(), Error> {
     let id = workflow.definition.id.clone();
     let serving = host
         .catalog
@@ -271,6 +284,9 @@ async fn put_in_service(host: &Arc<Host>, workflow: &Arc<Workflow>) -> Result<()
         version,
     };
     catalog.in_service.insert(id.clone(), in_service);
+    if let Some(old) = renamed {
+        catalog.in_service.remove(old);
+    }
     host.catalog.store(Arc::new(catalog));
     match serving {
         None => info!("workflow {id}: v{version} is in service"),
@@ -289,10 +305,12 @@ async fn put_in_service(host: &Arc<Host>, workflow: &Arc<Workflow>) -> Result<()
 async fn remove(host: &Arc<Host>, id: &str) -> Result<(), Error> {
     host.take_anyway(&Input::Undefine(id.to_owned())).await?;
     let mut catalog = (**host.catalog.load()).clone();
-    let removed = catalog.in_service.remove(id);
+    catalog.in_service.remove(id);
+    let head: Option<Head> = host.read(&keys::workflow(id)).await?;
+    let last = head.and_then(|head| catalog.by_hash.get(&head.definition).cloned());
     host.catalog.store(Arc::new(catalog));
     let runs = running(host, id, None).await?;
-    let cancel = removed.is_some_and(|one| one.workflow.definition.on_delete == OnDelete::Cancel);
+    let cancel = last.is_some_and(|one| one.definition.on_delete == OnDelete::Cancel);
     if cancel {
         for run in &runs {
             host.take_anyway(&Input::Cancel(run.id.clone())).await?;
