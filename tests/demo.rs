@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::support::{Host, OURS, Prepared, skip, within, workspace};
 
 /// The caller of the line that is printed.
-const CALLER: &str = "+15125550142";
+pub(crate) const CALLER: &str = "+15125550142";
 
 /// The demo in a folder of its own, on a port of its own.
-async fn started() -> Host {
+pub(crate) async fn started() -> Host {
     let prepared = Prepared::new(&[]).arguments(&["--listen", "127.0.0.1:0"]);
     let folder = workspace().join("workflows/demo");
     for entry in std::fs::read_dir(folder).expect("the demo's workflows") {
@@ -36,7 +36,7 @@ async fn phone(host: &Host) -> Vec<Value> {
     state["texts"].as_array().expect("a list").clone()
 }
 
-async fn arrives(host: &Host, count: usize) -> Vec<Value> {
+pub(crate) async fn arrives(host: &Host, count: usize) -> Vec<Value> {
     // A second from the `curl`, in an optimised build; this one is not.
     let patience = if cfg!(debug_assertions) { 5 } else { 1 };
     within(

@@ -21,6 +21,7 @@ mod api;
 mod calls;
 mod commands;
 mod crashes;
+mod dashboard;
 mod demo;
 mod mistakes;
 mod opt_out;
