@@ -3,10 +3,10 @@
 
 use serde_json::json;
 
+use super::enroll::Cause;
 use super::inbound::wants_call;
-use super::runs::Cause;
 use super::scope::call_value;
-use super::{Answer, CallOutcome, CallReport, Calls, PlaceResult, Step, Tx, World, runs};
+use super::{Answer, CallOutcome, CallReport, Calls, PlaceResult, Step, Tx, World, enroll, runs};
 use crate::model::{Call, CallId, CallStatus, Contact, Direction, PhoneNumber, Problem, keys};
 use crate::workflow::{Awaited, CancelOn, On};
 
@@ -256,7 +256,7 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
         conversation: None,
         call: Some(call.id.clone()),
     };
-    let started = runs::start_all(world, tx, &cause, |trigger| match (&trigger.on, raise) {
+    let started = enroll::start_all(world, tx, &cause, |trigger| match (&trigger.on, raise) {
         (On::CallMissed(filter), Raise::Missed) | (On::CallCompleted(filter), Raise::Completed) => {
             wants_call(filter, call)
         }

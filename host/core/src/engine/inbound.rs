@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::runs::Cause;
-use super::{Answer, IncomingText, Notice, Step, Tx, World, runs, steps, texts, threads};
+use super::enroll::Cause;
+use super::{Answer, IncomingText, Notice, Step, Tx, World, enroll, runs, steps, texts, threads};
 use crate::model::{
     Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
     PhoneNumber, Status, keys,
@@ -138,7 +138,7 @@ fn answer(
         conversation: Some(conversation.id.clone()),
         call: None,
     };
-    let started = runs::start_all(world, tx, &cause, |trigger| match &trigger.on {
+    let started = enroll::start_all(world, tx, &cause, |trigger| match &trigger.on {
         On::MessageReceived(filter) => wanted(filter, message),
         _ => false,
     })?;

@@ -8,8 +8,10 @@
 //! command is inert: the caller performs it only after the batch is durable.
 
 mod calls;
+mod enroll;
 mod inbound;
 mod input;
+mod outcomes;
 mod requests;
 mod runs;
 mod schedule;
@@ -122,13 +124,13 @@ fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
 fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
     match input {
         Input::Text(text) => inbound::text(world, tx, text),
-        Input::Report(report) => texts::report(world, tx, report),
+        Input::Report(report) => outcomes::report(world, tx, report),
         Input::Call(report) => calls::report(world, tx, report),
         Input::Send(request) => requests::send(tx, request),
         Input::Place(request) => requests::place(world, tx, request),
         Input::Start(request) => requests::start(world, tx, request),
         Input::Timer(key) => timer(world, tx, key),
-        Input::Sent(message, result) => texts::sent(world, tx, message, result),
+        Input::Sent(message, result) => outcomes::sent(world, tx, message, result),
         Input::Looked(message, finding) => unknown::looked(world, tx, message, finding),
         Input::Placed(call, result) => calls::placed(tx, call, result),
         Input::LostText(message) => unknown::lost(world, tx, message),

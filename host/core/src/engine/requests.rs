@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::runs::Cause;
+use super::enroll::Cause;
 use super::{
     Answer, Command, Idempotency, PlaceRequest, SendRequest, StartRequest, Step, Tx, World, calls,
-    runs, texts, threads,
+    enroll, texts, threads,
 };
 use crate::model::{Call, CallId, CallStatus, Direction, MessageId, RunId, keys};
 use crate::workflow::On;
@@ -170,7 +170,7 @@ pub(super) fn start(world: World<'_>, tx: &mut Tx<'_>, request: &StartRequest) -
         agent: agent.map(|agent| agent.id.clone()),
         ..Cause::default()
     };
-    match runs::start(world, tx, in_service, cause)? {
+    match enroll::start(world, tx, in_service, cause)? {
         Ok(run) => {
             take(tx, request.idempotency.as_ref(), Made::Run(run.clone()))?;
             Ok(Answer::Runs(vec![run]))

@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::runs::Cause;
-use super::{Answer, InService, Step, Tx, World, runs};
+use super::enroll::Cause;
+use super::{Answer, InService, Step, Tx, World, enroll};
 use crate::model::{Head, Key, Run, RunStatus, StoredDefinition, Task, Tick, keys};
 use crate::schedule::{Cron, Firing};
 use crate::workflow::{Definition, Missed, On, Overlap, Schedule, Workflow};
@@ -301,16 +301,16 @@ fn start(
         ..Cause::default()
     };
     if let Some(trigger) = definition.triggers.get(number)
-        && !runs::holds(world, tx, definition, trigger, &cause)?
+        && !enroll::holds(world, tx, definition, trigger, &cause)?
     {
         return Ok(());
     }
-    match runs::start(world, tx, in_service, cause.clone())? {
+    match enroll::start(world, tx, in_service, cause.clone())? {
         Ok(run) => {
             tick.run = Some(run);
             tick.queued = false;
         }
-        Err(refusal) => runs::not_started(tx, definition, &cause, &refusal),
+        Err(refusal) => enroll::not_started(tx, definition, &cause, &refusal),
     }
     Ok(())
 }

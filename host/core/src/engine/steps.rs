@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value as Json, json};
 
 use super::scope::{Names, zone_of};
-use super::{Step as Result, Tx, World, runs, texts, threads};
+use super::{Step as Result, Tx, World, enroll, runs, texts, threads};
 use crate::model::{
     Attachment, Conversation, Direction, Origin, PhoneNumber, Run, RunId, RunStatus, Task, Waiting,
     keys,
@@ -103,7 +103,7 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
 
 /// What the expressions of a run see now.
 fn scope(world: World<'_>, tx: &Tx<'_>, definition: &Definition, run: &Run) -> Result<Scope> {
-    let mut names = Names::new(world.setup, tx.now).run(run, runs::constants(definition));
+    let mut names = Names::new(world.setup, tx.now).run(run, enroll::constants(definition));
     if let Some(agent) = run.agent.as_ref().and_then(|id| world.setup.agents.get(id)) {
         names = names.agent(agent);
     }

@@ -1,29 +1,21 @@
-//! Outgoing texts: the lane of a conversation, the gate, attempts and their
-//! outcomes, delivery reports. What happens to an attempt whose outcome nobody
-//! knows stands in [`super::unknown`].
+//! Outgoing texts: the lane of a conversation, the gate, and attempts. How an
+//! attempt ends stands in [`super::outcomes`], what happens when nobody knows how
+//! in [`super::unknown`].
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::tx::Follow;
-use super::{
-    Agent, Answer, Command, Delivery, Gated, Notice, Report, SendResult, Step, Tx, World, inbound,
-    threads,
-};
+use super::{Agent, Command, Gated, Notice, Step, Tx, World, inbound, threads};
 use crate::model::{
     Attachment, Attempt, CallId, Contact, Conversation, ConversationId, Direction, Key, Message,
-    MessageId, OptOutSource, Origin, Outcome, PhoneNumber, Problem, Recent, Status, Task, keys,
+    MessageId, Origin, Outcome, PhoneNumber, Problem, Recent, Status, Task, keys,
 };
 use crate::policy::{self, Known, Ruling};
 use crate::workflow::{Intent, OnUnknown};
 
 /// How many of a contact's last texts are kept for the duplicate rule.
 const RECENT: usize = 16;
-/// The first delay before another try, doubled each time up to the last.
-const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
-const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
-/// How many times the attempts are allowed when the provider limits the rate.
-const LIMITED: u32 = 8;
 
 /// A text that somebody wants sent, before it is a record.
 pub(super) struct Draft {
@@ -256,105 +248,6 @@ pub(super) fn repeat(world: World<'_>, tx: &mut Tx<'_>, message: Message) -> Ste
     }
 }
 
-/// An attempt ended.
-pub(super) fn sent(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    id: &MessageId,
-    result: &SendResult,
-) -> Step<Answer> {
-    let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
-        return Ok(Answer::Unknown);
-    };
-    if message.status != Status::Sending {
-        // A delivery report was faster. The provider's id is still worth having.
-        if let SendResult::Accepted { provider_id } = result
-            && message.provider_id.is_none()
-        {
-            remember(tx, &mut message, provider_id)?;
-            tx.put(keys::message(id), &message)?;
-        }
-        return Ok(Answer::Repeat);
-    }
-    let attempts = world.setup.limits.attempts;
-    match result {
-        SendResult::Accepted { provider_id } => {
-            remember(tx, &mut message, provider_id)?;
-            ended(
-                tx,
-                &mut message,
-                Outcome::Accepted {
-                    provider_id: provider_id.clone(),
-                },
-            )?;
-            message.status = Status::Accepted;
-            conclude(tx, message)?;
-        }
-        SendResult::Rejected(problem) | SendResult::Misconfigured(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
-            fail(tx, message, problem)?;
-        }
-        SendResult::OptedOut(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
-            let phone = message.contact.clone();
-            fail(tx, message, problem)?;
-            inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
-        }
-        SendResult::RateLimited(after, problem) => {
-            if let Some(attempt) = message.attempts.last_mut() {
-                attempt.limited = true;
-            }
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
-            retry(tx, message, problem, *after, attempts)?;
-        }
-        SendResult::Unavailable(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
-            retry(tx, message, problem, None, attempts)?;
-        }
-        SendResult::Unknown(problem) => {
-            super::unknown::begin(world, tx, message, problem)?;
-        }
-        SendResult::CalledOff => {
-            let reason = "opted_out".to_owned();
-            ended(
-                tx,
-                &mut message,
-                Outcome::CalledOff {
-                    reason: reason.clone(),
-                },
-            )?;
-            message.status = Status::Canceled;
-            message.reason = Some(reason);
-            conclude(tx, message)?;
-        }
-    }
-    Ok(Answer::Done)
-}
-
 /// Notes how the present attempt ended and frees the lane.
 pub(super) fn ended(tx: &mut Tx<'_>, message: &mut Message, outcome: Outcome) -> Step<()> {
     if let Some(attempt) = message.attempts.last_mut() {
@@ -397,77 +290,8 @@ pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     Ok(())
 }
 
-fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
-    // The contact never saw these words: they may be said again.
-    let mut contact = tx.contact(&message.contact)?;
-    contact.recent.retain(|recent| recent.message != message.id);
-    tx.put_contact(&contact)?;
-    message.status = Status::Failed;
-    message.reason = Some(problem.code.clone()).filter(|code| !code.is_empty());
-    message.problem = Some(problem.clone());
-    conclude(tx, message)
-}
-
-/// Puts a text that certainly was not sent back to the head of its lane.
-fn retry(
-    tx: &mut Tx<'_>,
-    message: Message,
-    problem: &Problem,
-    after: Option<u32>,
-    limit: u32,
-) -> Step<()> {
-    let all = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
-    let limited = message.attempts.iter().filter(|one| one.limited).count();
-    let tried = all.saturating_sub(u32::try_from(limited).unwrap_or(u32::MAX));
-    if tried >= limit || all >= limit.saturating_mul(LIMITED) {
-        return fail(tx, message, problem);
-    }
-    let doubled = BACKOFF * 2_i32.saturating_pow(all.saturating_sub(1).min(12));
-    let delay = match after {
-        Some(seconds) => SignedDuration::from_secs(i64::from(seconds.max(1))),
-        // Full jitter over the upper half, so that many do not come back at once.
-        None => doubled
-            .min(BACKOFF_LIMIT)
-            .mul_f64(0.5 + tx.ids.fraction() / 2.0),
-    };
-    again(tx, message, Some(problem.clone()), delay)
-}
-
-/// Queues a text at the head of its lane, after a delay.
-pub(super) fn again(
-    tx: &mut Tx<'_>,
-    mut message: Message,
-    problem: Option<Problem>,
-    delay: SignedDuration,
-) -> Step<()> {
-    let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-    let due = tx
-        .now
-        .checked_add(SignedDuration::from_millis(millis))
-        .unwrap_or(Timestamp::MAX);
-    message.status = Status::Queued;
-    message.problem = problem;
-    if message.called_off.is_some() {
-        // Nobody wants it any more; the lane lets it go.
-        tx.put(keys::message(&message.id), &message)?;
-        return rejoin(tx, &message, true);
-    }
-    message.not_before = Some(due);
-    message.timer = Some(tx.set_timer(
-        due,
-        Task::Text {
-            message: message.id.clone(),
-        },
-    )?);
-    message.updated_at = tx.now;
-    tx.put(keys::message(&message.id), &message)?;
-    tell(tx, "message.status", &message);
-    // It was the first of the lane, and nothing has overtaken it.
-    rejoin(tx, &message, true)
-}
-
 /// Puts a text back into its lane: at its head, or in the order of asking.
-fn rejoin(tx: &mut Tx<'_>, message: &Message, first: bool) -> Step<()> {
+pub(super) fn rejoin(tx: &mut Tx<'_>, message: &Message, first: bool) -> Step<()> {
     let key = keys::conversation(&message.conversation);
     let Some(mut conversation) = tx.get::<Conversation>(&key)? else {
         return Ok(());
@@ -523,7 +347,7 @@ pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()
 }
 
 /// Takes a text that waits out of its lane, with its timer.
-fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
+pub(super) fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
     tx.drop_timer(message.timer.take());
     let key = keys::conversation(&message.conversation);
     if let Some(mut conversation) = tx.get::<Conversation>(&key)?
@@ -535,71 +359,6 @@ fn leave_lane(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
         tx.follow(Follow::Pump(conversation.id));
     }
     Ok(())
-}
-
-/// A delivery report: may come twice, out of order, and before the answer to the
-/// request it is about.
-pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step<Answer> {
-    let by_provider = keys::provider_text(&report.connection, &report.provider_id);
-    let id = match &report.id {
-        Some(id) => Some(id.clone()),
-        None => tx.get::<MessageId>(&by_provider)?,
-    };
-    let Some(id) = id else {
-        return Ok(Answer::Unknown);
-    };
-    let Some(mut message) = tx.get::<Message>(&keys::message(&id))? else {
-        return Ok(Answer::Unknown);
-    };
-    if message.connection != report.connection || message.direction != Direction::Outbound {
-        return Ok(Answer::Unknown);
-    }
-    let (status, problem) = match &report.delivery {
-        Delivery::Queued => (Status::Accepted, None),
-        Delivery::Sent => (Status::Sent, None),
-        Delivery::Delivered => (Status::Delivered, None),
-        Delivery::Undelivered(problem) => (Status::Undelivered, Some(problem)),
-        Delivery::Failed(problem) | Delivery::OptedOut(problem) => (Status::Failed, Some(problem)),
-    };
-    if message.provider_id.is_none() && !report.provider_id.is_empty() {
-        remember(tx, &mut message, &report.provider_id)?;
-    }
-    let open = matches!(
-        message.status,
-        Status::Sending | Status::Unknown | Status::NeedsReview
-    );
-    let waits = matches!(message.status, Status::Queued | Status::Scheduled)
-        && !message.attempts.is_empty();
-    if open {
-        // The report settles what the attempt's own answer did not.
-        let provider_id = report.provider_id.clone();
-        ended(tx, &mut message, Outcome::Accepted { provider_id })?;
-    } else if waits {
-        // The provider has it after all: there must be no other try.
-        leave_lane(tx, &mut message)?;
-        message.not_before = None;
-    }
-    let phone = message.contact.clone();
-    let opted_out =
-        matches!(report.delivery, Delivery::OptedOut(_)) && tx.contact(&phone)?.opted_out.is_none();
-    if status.rank() <= message.status.rank() {
-        if !opted_out {
-            return Ok(Answer::Repeat);
-        }
-        // An opt-out counts, also behind a report that says the same of the text.
-        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
-        return Ok(Answer::Done);
-    }
-    message.status = status;
-    message.reason = problem
-        .map(|problem| problem.code.clone())
-        .filter(|code| !code.is_empty());
-    message.problem = problem.cloned();
-    conclude(tx, message)?;
-    if opted_out {
-        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
-    }
-    Ok(Answer::Done)
 }
 
 /// Puts a change of a text into the feed.

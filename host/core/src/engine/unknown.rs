@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::tx::Follow;
-use super::{Answer, Command, Decide, Finding, Step, Tx, World, texts};
+use super::{Answer, Command, Decide, Finding, Step, Tx, World, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
 use crate::workflow::OnUnknown;
 
@@ -177,7 +177,7 @@ pub(super) fn looked(
                 }
                 [] if over && message.looked >= 2 => {
                     texts::ended(tx, &mut message, Outcome::Absent)?;
-                    texts::again(tx, message, None, SignedDuration::ZERO)?;
+                    outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
                 [] => {}
                 _ if over => give_up(tx, message)?,
@@ -194,7 +194,7 @@ pub(super) fn looked(
 fn give_up(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     if message.on_unknown == OnUnknown::Resend {
         texts::ended(tx, &mut message, Outcome::Absent)?;
-        return texts::again(tx, message, None, SignedDuration::ZERO);
+        return outcomes::again(tx, message, None, SignedDuration::ZERO);
     }
     review(
         tx,
@@ -254,7 +254,7 @@ pub(super) fn decided(
         Decide::Resend => {
             message.called_off = None;
             texts::ended(tx, &mut message, Outcome::Absent)?;
-            texts::again(tx, message, None, SignedDuration::ZERO)?;
+            outcomes::again(tx, message, None, SignedDuration::ZERO)?;
         }
         Decide::Drop => {
             texts::ended(tx, &mut message, Outcome::Absent)?;

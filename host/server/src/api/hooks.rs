@@ -2,6 +2,8 @@
 //! limit, the signature, reading, one durable commit, the answer. Nothing slow
 //! happens before the answer.
 
+mod read;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,26 +14,22 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
-use ringback_core::engine::{
-    CallOutcome, CallReport, Calls, Delivery, IncomingText, Input, Report, Voice,
-};
+use ringback_core::engine::{CallReport, Calls, IncomingText, Input, Report, Voice};
 use ringback_core::model::{
-    Attachment, Batch, CallId, Direction, Ids, MessageId, PhoneNumber, Problem, RawWebhook, keys,
-    record,
+    Attachment, Batch, Direction, Ids, MessageId, RawWebhook, keys, record,
 };
 use ringback_core::sms::Keyword;
-use ringback_sandbox::contract::calling::{CallPlan, Forwarding, Leg, Outcome};
-use ringback_sandbox::contract::http::Failure;
-use ringback_sandbox::contract::texting::{Delivery as TheirDelivery, OptOutWord};
+use ringback_sandbox::contract::calling::{CallPlan, Forwarding};
+use ringback_sandbox::contract::texting::OptOutWord;
 use ringback_sandbox::contract::webhook::{ParseError, Reply, Request};
-use ringback_sandbox::contract::{self};
 use ringback_sandbox::{CallError, Verified, VerifyError};
 use ringback_store::Outcome as Stored;
 use serde_json::json;
 use tracing::{error, info, warn};
 
 use crate::runtime::{Connector, Host, clock};
+
+use read::{call_report, delivery, number, odd};
 
 /// The largest webhook that is read.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -445,83 +443,5 @@ impl Work<'_> {
             .plugin
             .answer_call(&context, self.verified, &plan)
             .await??)
-    }
-}
-
-/// A number in E.164; a connector may hand over what a provider wrote.
-fn number(text: &str) -> Option<PhoneNumber> {
-    PhoneNumber::parse(text.trim())
-}
-
-fn odd(field: &str, text: &str) -> Trouble {
-    Trouble::Unreadable(format!(
-        "`{field}` is {text:?}, which is not a phone number like +15551234567"
-    ))
-}
-
-fn problem(failure: Failure) -> Problem {
-    match failure {
-        Failure::Rejected(reason)
-        | Failure::OptedOut(reason)
-        | Failure::Misconfigured(reason)
-        | Failure::Unavailable(reason)
-        | Failure::Uncertain(reason) => Problem {
-            code: reason.code,
-            text: reason.text,
-        },
-        Failure::RateLimited(_) => Problem {
-            code: "rate_limited".to_owned(),
-            text: "the provider takes no more for now".to_owned(),
-        },
-    }
-}
-
-fn delivery(delivery: TheirDelivery) -> Delivery {
-    match delivery {
-        TheirDelivery::Queued | TheirDelivery::Sending => Delivery::Queued,
-        TheirDelivery::Sent => Delivery::Sent,
-        TheirDelivery::Delivered | TheirDelivery::Read => Delivery::Delivered,
-        TheirDelivery::Undelivered(failure @ Failure::OptedOut(_))
-        | TheirDelivery::Failed(failure @ Failure::OptedOut(_)) => {
-            Delivery::OptedOut(problem(failure))
-        }
-        TheirDelivery::Undelivered(failure) => Delivery::Undelivered(problem(failure)),
-        TheirDelivery::Failed(failure) => Delivery::Failed(problem(failure)),
-    }
-}
-
-fn call_report(connection: &str, report: contract::calling::CallReport) -> CallReport {
-    let time = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
-    CallReport {
-        connection: connection.to_owned(),
-        provider_id: report.provider_id,
-        id: report.id.as_deref().and_then(CallId::parse),
-        direction: match report.direction {
-            contract::Direction::Inbound => Direction::Inbound,
-            contract::Direction::Outbound => Direction::Outbound,
-        },
-        from: number(&report.from),
-        to: number(&report.to),
-        outcome: match report.outcome {
-            Outcome::Ringing => CallOutcome::Ringing,
-            Outcome::Answered => CallOutcome::Answered,
-            Outcome::Completed => CallOutcome::Completed,
-            Outcome::NoAnswer => CallOutcome::NoAnswer,
-            Outcome::Busy => CallOutcome::Busy,
-            Outcome::Canceled => CallOutcome::Canceled,
-            Outcome::Failed => CallOutcome::Failed,
-            Outcome::Rejected => CallOutcome::Rejected,
-            Outcome::Voicemail => CallOutcome::Voicemail,
-        },
-        forwarded: report.leg == Leg::Forwarded,
-        started_at: time(report.started_at),
-        ended_at: time(report.ended_at),
-        duration: report.duration,
-        summary: report.summary,
-        transcript: report
-            .transcript
-            .and_then(|text| serde_json::from_str(&text).ok()),
-        recording_url: report.recording_url,
-        cause: report.cause,
     }
 }

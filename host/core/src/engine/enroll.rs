@@ -1,0 +1,308 @@
+//! Enrolling: which workflows an event starts, for whom, and what speaks against
+//! it. What becomes of a run stands in [`super::runs`].
+
+use serde_json::{Map, Value as Json, json};
+
+use super::runs::{note, put, tell};
+use super::scope::Names;
+use super::tx::Follow;
+use super::{InService, Step, Tx, World};
+use crate::model::{
+    CallId, Conversation, ConversationId, Enrollment, PhoneNumber, Run, RunId, RunRef, RunStatus,
+    keys,
+};
+use crate::workflow::{Again, Definition, Trigger};
+
+/// How many runs of one contact may be under way at once.
+const RUNS_PER_CONTACT: usize = 64;
+
+/// What starts a run, before it is known whether it may.
+#[derive(Clone, Default)]
+pub(super) struct Cause {
+    /// As expressions see it.
+    pub(super) event: Json,
+    /// The other party.
+    pub(super) contact: Option<PhoneNumber>,
+    /// The agent whose number it concerns.
+    pub(super) agent: Option<String>,
+    /// Our number.
+    pub(super) number: Option<PhoneNumber>,
+    /// The conversation it happened in.
+    pub(super) conversation: Option<ConversationId>,
+    /// The call it is about.
+    pub(super) call: Option<CallId>,
+}
+
+/// Why a workflow did not start.
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) text: String,
+}
+
+/// Starts every workflow in service that has a trigger which `wants` this cause.
+pub(super) fn start_all(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    cause: &Cause,
+    wants: impl Fn(&Trigger) -> bool,
+) -> Step<Vec<RunId>> {
+    let mut started = Vec::new();
+    for in_service in world.workflows.in_service.values() {
+        let definition = &in_service.workflow.definition;
+        for trigger in definition.triggers.iter().filter(|trigger| wants(trigger)) {
+            if !holds(world, tx, definition, trigger, cause)? {
+                continue;
+            }
+            match start(world, tx, in_service, cause.clone())? {
+                Ok(run) => started.push(run),
+                Err(refusal) => not_started(tx, definition, cause, &refusal),
+            }
+            break;
+        }
+    }
+    Ok(started)
+}
+
+/// Whether the `where` of a trigger holds. A condition that cannot be evaluated
+/// does not hold, and the feed says why.
+pub(super) fn holds(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    definition: &Definition,
+    trigger: &Trigger,
+    cause: &Cause,
+) -> Step<bool> {
+    let Some(condition) = &trigger.condition else {
+        return Ok(true);
+    };
+    let scope = cause_names(world, tx, definition, cause, cause.contact.as_ref())?.scope();
+    match condition.truthy(&scope) {
+        Ok(holds) => Ok(holds),
+        Err(error) => {
+            let refusal = Refusal {
+                code: "where_failed",
+                text: format!("`where`: {error}"),
+            };
+            not_started(tx, definition, cause, &refusal);
+            Ok(false)
+        }
+    }
+}
+
+/// The names that exist before there is a run.
+fn cause_names<'a>(
+    world: World<'a>,
+    tx: &Tx<'_>,
+    definition: &Definition,
+    cause: &Cause,
+    contact: Option<&PhoneNumber>,
+) -> Step<Names<'a>> {
+    let mut names = Names::new(world.setup, tx.now)
+        .value("event", cause.event.clone())
+        .value("vars", Json::Object(constants(definition)));
+    if let Some(call) = cause.event.get("call") {
+        names = names.value("call", call.clone());
+    }
+    if let Some(agent) = cause
+        .agent
+        .as_ref()
+        .and_then(|id| world.setup.agents.get(id))
+    {
+        names = names.agent(agent);
+    }
+    if let Some(phone) = contact {
+        names = names.contact(&tx.contact(phone)?);
+    }
+    if let Some(id) = &cause.conversation
+        && let Some(conversation) = tx.get::<Conversation>(&keys::conversation(id))?
+    {
+        names = names.conversation(&conversation);
+    }
+    Ok(names)
+}
+
+/// The constants of a definition.
+pub(super) fn constants(definition: &Definition) -> Map<String, Json> {
+    definition
+        .vars
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+pub(super) fn not_started(
+    tx: &mut Tx<'_>,
+    definition: &Definition,
+    cause: &Cause,
+    refusal: &Refusal,
+) {
+    let (workflow, code, text) = (definition.id.clone(), refusal.code, refusal.text.clone());
+    tx.tell("run.not_started", |entry| {
+        entry.contact = cause.contact.clone();
+        entry.conversation = cause.conversation.clone();
+        entry.data = json!({ "workflow": workflow, "code": code, "reason": text });
+    });
+}
+
+/// Starts a run, unless something speaks against it.
+pub(super) fn start(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    in_service: &InService,
+    cause: Cause,
+) -> Step<Result<RunId, Refusal>> {
+    let definition = &in_service.workflow.definition;
+    let contact = match whom(world, tx, definition, &cause)? {
+        Ok(contact) => contact,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let scope = cause_names(world, tx, definition, &cause, contact.as_ref())?.scope();
+    let key = match &definition.enroll.key {
+        None => contact.as_ref().map(|phone| phone.as_str().to_owned()),
+        Some(value) => match value.eval(&scope) {
+            Ok(Json::String(text)) if !text.is_empty() => Some(text),
+            Ok(Json::Null) => None,
+            Ok(other) => Some(other.to_string()),
+            Err(error) => {
+                let text = format!("`enroll.key`: {error}");
+                return Ok(Err(Refusal {
+                    code: "enroll_failed",
+                    text,
+                }));
+            }
+        },
+    };
+    if let Some(key) = &key
+        && let Some(refusal) = enrolled(tx, definition, key)?
+    {
+        return Ok(Err(refusal));
+    }
+    let id = tx.ids.run();
+    if let Some(phone) = &contact {
+        let mut record = tx.contact(phone)?;
+        if record.runs.len() >= RUNS_PER_CONTACT {
+            let text = format!("{RUNS_PER_CONTACT} runs for {phone} are under way already");
+            return Ok(Err(Refusal {
+                code: "too_many_runs",
+                text,
+            }));
+        }
+        record.runs.push(RunRef {
+            run: id.clone(),
+            workflow: definition.id.clone(),
+        });
+        tx.put_contact(&record)?;
+    }
+    if let Some(key) = &key {
+        let enrollment = Enrollment {
+            run: id.clone(),
+            at: tx.now,
+            active: true,
+        };
+        tx.put(keys::enrollment(&definition.id, key), &enrollment)?;
+    }
+    let agent = cause.agent.or_else(|| {
+        world
+            .setup
+            .agent_or_only(None)
+            .map(|agent| agent.id.clone())
+    });
+    let mut run = Run {
+        id: id.clone(),
+        workflow: definition.id.clone(),
+        definition: in_service.workflow.hash.clone(),
+        version: in_service.version,
+        contact,
+        agent,
+        number: cause.number,
+        conversation: cause.conversation,
+        call: cause.call,
+        event: cause.event,
+        key: key.unwrap_or_default(),
+        status: RunStatus::Running,
+        outcome: None,
+        cursor: 0,
+        waiting: None,
+        early: None,
+        vars: Map::new(),
+        results: std::collections::BTreeMap::new(),
+        notes: 0,
+        started_at: tx.now,
+        updated_at: tx.now,
+        finished_at: None,
+    };
+    let kind = run
+        .event
+        .get("type")
+        .and_then(Json::as_str)
+        .unwrap_or("event")
+        .to_owned();
+    let text = format!("{} v{}, on {kind}", definition.name, run.version);
+    note(tx, &mut run, None, "started", &text)?;
+    put(tx, &run)?;
+    tell(tx, "run.started", &run);
+    tx.follow(Follow::Advance(id.clone()));
+    Ok(Ok(id))
+}
+
+/// Whom a run is about: what the file says, else the other party.
+fn whom(
+    world: World<'_>,
+    tx: &Tx<'_>,
+    definition: &Definition,
+    cause: &Cause,
+) -> Step<Result<Option<PhoneNumber>, Refusal>> {
+    let Some(value) = &definition.contact else {
+        return Ok(Ok(cause.contact.clone()));
+    };
+    let scope = cause_names(world, tx, definition, cause, cause.contact.as_ref())?.scope();
+    let refused = |text: String| {
+        Ok(Err(Refusal {
+            code: "no_contact",
+            text,
+        }))
+    };
+    match value.eval(&scope) {
+        Ok(Json::String(text)) => match PhoneNumber::parse(text.trim()) {
+            Some(phone) => Ok(Ok(Some(phone))),
+            None => refused(format!(
+                "`contact` is {text:?}, which is not a phone number"
+            )),
+        },
+        Ok(Json::Null) if cause.contact.is_none() => Ok(Ok(None)),
+        Ok(other) => refused(format!("`contact` is {other}, which is not a phone number")),
+        Err(error) => refused(format!("`contact`: {error}")),
+    }
+}
+
+/// Why a key may not be enrolled again now.
+fn enrolled(tx: &Tx<'_>, definition: &Definition, key: &str) -> Step<Option<Refusal>> {
+    let stored: Option<Enrollment> = tx.get(&keys::enrollment(&definition.id, key))?;
+    let Some(earlier) = stored else {
+        return Ok(None);
+    };
+    let refusal = |text: String| {
+        Some(Refusal {
+            code: "already_enrolled",
+            text,
+        })
+    };
+    let rule = &definition.enroll;
+    Ok(match rule.again {
+        Again::Never => refusal(format!("{key} went through it once, as {}", earlier.run)),
+        Again::AfterFinished if earlier.active => {
+            refusal(format!("{key} is still in it, as {}", earlier.run))
+        }
+        _ => match rule.again_after {
+            Some(seconds)
+                if tx.now.duration_since(earlier.at).as_secs() < seconds.cast_signed() =>
+            {
+                refusal(format!(
+                    "{key} may come again {seconds} s after {}",
+                    earlier.at
+                ))
+            }
+            _ => None,
+        },
+    })
+}
