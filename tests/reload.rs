@@ -111,6 +111,20 @@ async fn a_broken_edit_keeps_the_version_that_works_and_says_where_it_is_broken(
 }
 
 #[tokio::test]
+async fn a_folder_that_is_away_for_a_moment_takes_nothing_out_of_service() {
+    let (twilio, host) = started().await;
+    let folder = host.files().path().join("workflows");
+    let away = host.files().path().join("workflows.away");
+    std::fs::rename(&folder, &away).expect("moved");
+    host.logs("what is in service stays").await;
+    let caller = contact(127);
+    host.miss(&caller).await.expect(202);
+    twilio.texted(&caller, 1).await;
+    std::fs::rename(&away, &folder).expect("moved back");
+    host.logs("can be read again").await;
+}
+
+#[tokio::test]
 async fn a_deleted_file_starts_no_more_runs_and_lets_the_others_end() {
     let (twilio, host) = started().await;
     let waiting = "name: Waits\non: call.missed\nsteps:\n  - wait_for: reply\n    timeout: 1h\n  - send: \"Thanks.\"\n";

@@ -75,6 +75,14 @@ pub(crate) async fn serve(
     let plugins = plugins::load(&sandbox, BUILTIN, &loaded.config.plugins).await;
     fit(&mut loaded, &plugins)?;
     let config = loaded.config;
+    let folder = &config.workflows;
+    if !folder.is_dir() {
+        let text = format!(
+            "the workflows folder {} is not there; make it, or name another with --workflows",
+            folder.display()
+        );
+        return Err(crate::cli::Failure::input(text).into());
+    }
     let parts = Parts {
         store: Arc::clone(&store),
         setup: setup(&config, &plugins),

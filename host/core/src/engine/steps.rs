@@ -186,6 +186,9 @@ fn send(
     if draft.body.is_empty() && send.media.is_empty() {
         return Ok(failed(step, "the text is empty"));
     }
+    if let Some(problem) = texts::too_long(&draft.body) {
+        return Ok(failed(step, problem));
+    }
     for value in &send.media {
         match value.eval(scope) {
             Ok(Json::String(url)) => {
@@ -382,6 +385,9 @@ fn hand_over(
         Some(Ok(reply)) => Some(reply.trim().to_owned()),
         Some(Err(error)) => return Ok(failed(step, error)),
     };
+    if let Some(problem) = reply.as_deref().and_then(texts::too_long) {
+        return Ok(failed(step, problem));
+    }
     let mut conversation = threads::open(tx, &agent.id, &phone)?;
     run.conversation = Some(conversation.id.clone());
     // The run itself goes on: `cancel_on: [handoff]` is about others' handoffs.

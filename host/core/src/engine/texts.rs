@@ -17,6 +17,16 @@ use crate::workflow::{Intent, OnUnknown};
 /// How many of a contact's last texts are kept for the duplicate rule.
 const RECENT: usize = 16;
 
+/// The most characters of a text (Twilio's limit, and RevRing's).
+pub(super) const LONGEST: usize = 1_600;
+
+/// Why a text cannot be sent for its length, if it cannot.
+pub(super) fn too_long(body: &str) -> Option<String> {
+    let characters = body.chars().count();
+    (characters > LONGEST)
+        .then(|| format!("the text has {characters} characters; {LONGEST} is the most"))
+}
+
 /// A text that somebody wants sent, before it is a record.
 pub(super) struct Draft {
     pub(super) connection: String,

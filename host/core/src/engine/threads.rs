@@ -101,6 +101,9 @@ fn notify(
     let Some(person) = world.setup.people.get(to) else {
         return Ok(());
     };
+    // What the contact wrote may be as long as a text can be; the notice is one too.
+    let room = texts::LONGEST - 200;
+    let reason: String = reason.chars().take(room).collect();
     let why = if reason.is_empty() {
         String::new()
     } else {

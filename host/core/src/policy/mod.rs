@@ -59,6 +59,7 @@ type Rule = fn(&Known<'_>, Timestamp) -> Ruling;
 /// a nuisance, then what is only a matter of time.
 const RULES: &[(&str, Rule)] = &[
     ("opt_out", rules::opt_out),
+    ("own_number", rules::own_number),
     ("country", rules::country),
     ("handoff", rules::handoff),
     ("duplicate", rules::duplicate),

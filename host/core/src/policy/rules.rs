@@ -28,6 +28,17 @@ pub(super) fn opt_out(known: &Known<'_>, now: Timestamp) -> Ruling {
     }
 }
 
+/// A text to one of our own numbers would come back as a contact's, for ever.
+pub(super) fn own_number(known: &Known<'_>, _now: Timestamp) -> Ruling {
+    match known.setup.owner(&known.contact.phone) {
+        None => Ruling::Pass,
+        Some(agent) => Ruling::Refuse {
+            word: "own_number",
+            text: format!("{} is a number of {}", known.contact.phone, agent.id),
+        },
+    }
+}
+
 /// Only the regions that the operator named.
 pub(super) fn country(known: &Known<'_>, _now: Timestamp) -> Ruling {
     let allowed = &known.limits().countries;

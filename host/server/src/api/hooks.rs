@@ -182,6 +182,10 @@ async fn receive(
             )
             .await
         }
+        Err(Trouble::Odd(sender)) => {
+            let problem = format!("{sender:?} is not a number that can be answered");
+            keep(&host, &connection, hook, kept, problem, StatusCode::OK).await
+        }
         Err(Trouble::Plugin(error)) => {
             keep(
                 &host,
@@ -285,6 +289,8 @@ async fn keep(
 enum Trouble {
     Ignore,
     Unreadable(String),
+    /// From a short code or a name.
+    Odd(String),
     Plugin(CallError),
     Host(crate::runtime::Error),
 }
@@ -326,7 +332,8 @@ impl Work<'_> {
             .plugin
             .read_text(&context, self.verified)
             .await??;
-        let from = number(&text.from).ok_or_else(|| odd("from", &text.from))?;
+        // Short codes and names write, too; nobody can be answered there.
+        let from = number(&text.from).ok_or_else(|| Trouble::Odd(text.from.clone()))?;
         let to = number(&text.to).ok_or_else(|| odd("to", &text.to))?;
         let input = Input::Text(IncomingText {
             connection: self.connection.to_owned(),

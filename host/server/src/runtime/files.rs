@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use notify::{RecursiveMode, Watcher as _};
 use ringback_core::engine::{Answer, Catalog, InService, Input};
 use ringback_core::model::{Head, Run, RunStatus, StoredDefinition, keys, record};
-use ringback_core::workflow::{Diagnostic, OnDelete, Workflow, parse};
+use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow, parse};
 use ringback_store::Direction;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
@@ -94,7 +95,23 @@ pub(super) async fn load_definitions(host: &Host) -> Result<(), Error> {
 pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     let before = host.files.load_full();
     let mut files = Files::default();
-    for (path, modified, size) in list(folder) {
+    let listed = match list(folder) {
+        Ok(listed) => listed,
+        Err(problem) => {
+            // A folder that is away for a moment takes nothing out of service.
+            if !host.folder_missing.swap(true, Ordering::AcqRel) {
+                let folder = folder.display();
+                error!(
+                    "could not read the workflows folder {folder}: {problem}; what is in service stays"
+                );
+            }
+            return Ok(());
+        }
+    };
+    if host.folder_missing.swap(false, Ordering::AcqRel) {
+        info!("the workflows folder can be read again");
+    }
+    for (path, modified, size) in listed {
         let known = before.by_path.get(&path);
         if let Some(known) = known.filter(|one| one.modified == modified && one.size == size) {
             files.by_path.insert(path, known.clone());
@@ -124,19 +141,10 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The workflow files of the folder, in order; what cannot be listed is logged.
-fn list(folder: &Path) -> Vec<(String, Option<SystemTime>, u64)> {
+/// The workflow files of the folder, in order.
+fn list(folder: &Path) -> std::io::Result<Vec<(String, Option<SystemTime>, u64)>> {
     let mut found = Vec::new();
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(problem) => {
-            warn!(
-                "could not read the workflows folder {}: {problem}",
-                folder.display()
-            );
-            return found;
-        }
-    };
+    let entries = std::fs::read_dir(folder)?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_workflow = name.ends_with(".yaml") || name.ends_with(".yml");
@@ -151,7 +159,7 @@ fn list(folder: &Path) -> Vec<(String, Option<SystemTime>, u64)> {
         }
     }
     found.sort();
-    found
+    Ok(found)
 }
 
 /// Reads one new or changed file, and puts it into service if it is sound.
@@ -167,7 +175,10 @@ async fn read(
     let keep = before.and_then(|file| file.workflow.clone());
     let failed = |problems: Vec<Diagnostic>| {
         for problem in &problems {
-            error!("{}", problem.render());
+            match problem.severity {
+                Severity::Error => error!("{}", problem.render()),
+                Severity::Warning => warn!("{}", problem.render()),
+            }
         }
         match &keep {
             Some(id) => error!("{path} has errors: {id} goes on with the version before"),
@@ -244,7 +255,7 @@ async fn read(
 /// A problem with a file as a whole.
 fn problem(path: &str, message: String) -> Diagnostic {
     Diagnostic {
-        severity: ringback_core::workflow::Severity::Error,
+        severity: Severity::Error,
         file: path.to_owned(),
         line: 1,
         column: 1,

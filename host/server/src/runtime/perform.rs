@@ -49,12 +49,17 @@ fn log_send(message: &MessageId, result: &SendResult) {
         SendResult::Misconfigured(problem) => {
             error!(%message, code = problem.code, "the connection's settings do not work: {}", problem.text);
         }
-        SendResult::Rejected(problem)
-        | SendResult::OptedOut(problem)
-        | SendResult::RateLimited(_, problem)
-        | SendResult::Unavailable(problem)
-        | SendResult::Unknown(problem) => {
-            warn!(%message, code = problem.code, "not sent, or not known to be: {}", problem.text);
+        SendResult::Rejected(problem) => {
+            warn!(%message, code = problem.code, "the provider refuses it: {}", problem.text);
+        }
+        SendResult::OptedOut(problem) => {
+            warn!(%message, code = problem.code, "the contact opted out at the provider: {}", problem.text);
+        }
+        SendResult::RateLimited(_, problem) | SendResult::Unavailable(problem) => {
+            warn!(%message, code = problem.code, "certainly not sent; it is tried again: {}", problem.text);
+        }
+        SendResult::Unknown(problem) => {
+            warn!(%message, code = problem.code, "nobody knows yet whether it was sent; finding out: {}", problem.text);
         }
         SendResult::CalledOff => info!(%message, "called off: the contact opted out meanwhile"),
     }

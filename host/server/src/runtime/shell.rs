@@ -70,6 +70,8 @@ pub(crate) struct Host {
     pub(super) files: ArcSwap<Files>,
     pub(super) timers: Timers,
     pub(super) base_url: ArcSwap<String>,
+    /// Whether the workflows folder could not be read when it was last looked at.
+    pub(super) folder_missing: AtomicBool,
     stopped: RwLock<HashSet<PhoneNumber>>,
     feed: broadcast::Sender<Entry>,
     stopping: AtomicBool,
@@ -90,6 +92,7 @@ impl Host {
             files: ArcSwap::default(),
             timers: Timers::default(),
             base_url: ArcSwap::from_pointee(parts.base_url),
+            folder_missing: AtomicBool::new(false),
             stopped: RwLock::default(),
             feed: broadcast::channel(FEED).0,
             stopping: AtomicBool::new(false),

@@ -90,7 +90,7 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         Opened::Damaged(why) => {
             tracing::error!(
                 state = %state.display(), %why,
-                "the state is not to be trusted; rebuilding it from snapshot and journal, nothing acknowledged is lost"
+                "the state is not to be trusted; rebuilding it from snapshot and journal"
             );
             checkpointed = rebuild::rebuild(options, &state, &journal, checkpointed)?;
             write_checkpoint(dir, checkpointed, &options.disk)?;

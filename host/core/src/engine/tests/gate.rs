@@ -31,6 +31,16 @@ fn the_same_words_within_two_minutes_are_a_mistake() {
 }
 
 #[test]
+fn one_of_our_own_numbers_is_never_texted() {
+    let mut host = Host::new(vec![]);
+    let own = host.setup.agents.values().next().unwrap().numbers[0].clone();
+    let id = host.send_as("hello me", |request| request.to = own);
+    let text = host.message(&id);
+    assert_eq!(text.status.word(), "skipped");
+    assert_eq!(text.reason.as_deref(), Some("own_number"));
+}
+
+#[test]
 fn countries() {
     let mut setup = build::setup();
     setup.limits.countries = vec!["GB".to_owned()];
