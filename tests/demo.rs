@@ -110,6 +110,17 @@ async fn the_printed_line_puts_a_text_on_the_phone_and_answering_gets_a_reply() 
 }
 
 #[tokio::test]
+async fn an_empty_folder_is_enough() {
+    let host = Prepared::new(&[])
+        .arguments(&["--listen", "127.0.0.1:0"])
+        .start()
+        .await;
+    let event = json!({ "type": "call.missed", "from": CALLER, "to": OURS });
+    host.post("/api/v1/events", &event).await.expect(202);
+    arrives(&host, 1).await;
+}
+
+#[tokio::test]
 async fn a_call_on_the_pretend_phone_that_nobody_takes_is_texted_back() {
     let host = started().await;
     for (ending, texts) in [("answered", 0), ("no-answer", 1)] {

@@ -75,6 +75,9 @@ pub(crate) async fn serve(
     let plugins = plugins::load(&sandbox, BUILTIN, &loaded.config.plugins).await;
     fit(&mut loaded, &plugins)?;
     let config = loaded.config;
+    if config.demo && overrides.workflows.is_none() {
+        config::write_demo_workflows(&config.workflows)?;
+    }
     let folder = &config.workflows;
     if !folder.is_dir() {
         let text = format!(

@@ -3,7 +3,7 @@
 //! fiction, 555-0100 to 555-0199.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringback_core::engine::{Agent, Business, Calls, Inbound, Limits, OpeningHours, Person};
@@ -14,6 +14,34 @@ use super::{Config, ConnectionConfig, Environment, LISTEN, Overrides, SETTLE, Se
 
 /// The zone of the made-up dentist.
 const ZONE: &str = "America/Chicago";
+
+/// The demo's workflow files, for a folder that is not a clone.
+const WORKFLOWS: [(&str, &str); 2] = [
+    (
+        "missed-call.yaml",
+        include_str!("../../../../workflows/demo/missed-call.yaml"),
+    ),
+    (
+        "answers.yaml",
+        include_str!("../../../../workflows/demo/answers.yaml"),
+    ),
+];
+
+/// Writes the demo's workflow files where there is no folder of them yet.
+///
+/// # Errors
+///
+/// What the file system says.
+pub(crate) fn write_demo_workflows(folder: &Path) -> std::io::Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder)?;
+    for (name, text) in WORKFLOWS {
+        std::fs::write(folder.join(name), text)?;
+    }
+    Ok(())
+}
 
 impl Config {
     /// The demo. A key in `RINGBACK_API_KEY` is taken as one of the host's. The

@@ -25,6 +25,7 @@ use ringback_core::workflow::expression::Template;
 use toml::de::DeTable;
 
 pub(crate) use connectors::{Connectors, Loaded};
+pub(crate) use demo::write_demo_workflows;
 pub(crate) use diagnostic::{Diagnostic, Severity};
 pub(crate) use schema::schema;
 #[cfg(test)]
