@@ -300,3 +300,21 @@ async fn the_feed_tells_a_long_poll_of_a_missed_call_at_once() {
         "{entries:?}"
     );
 }
+
+#[tokio::test]
+async fn a_call_id_used_again_for_another_caller_is_a_mistake_and_no_repeat() {
+    let (twilio, host) = started().await;
+    let event =
+        |from: &str| json!({ "type": "call.missed", "from": from, "to": OURS, "call_id": "pbx-1" });
+    let (first, second) = (contact(191), contact(192));
+    host.post("/api/v1/events", &event(&first))
+        .await
+        .expect(202);
+    let again = host.post("/api/v1/events", &event(&first)).await;
+    assert_eq!(again.expect(202).json()["data"]["repeated"], true);
+    let other = host.post("/api/v1/events", &event(&second)).await;
+    let said = other.expect(409).json();
+    assert_eq!(said["error"]["code"], "id_reused");
+    twilio.texted(&first, 1).await;
+    assert!(twilio.texts_to(&second).is_empty());
+}

@@ -5,7 +5,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use ringback_core::engine::{Agent, Answer, CallOutcome, CallReport, IncomingText, Input, Setup};
-use ringback_core::model::{Attachment, CallId, Direction, MessageId, PhoneNumber, keys};
+use ringback_core::model::{
+    Attachment, Call, CallId, Direction, Key, Message, MessageId, PhoneNumber, keys,
+};
 use serde_json::{Value, json};
 
 use super::super::fields::{Fields, wrong};
@@ -57,6 +59,7 @@ pub(super) async fn create(
             (Input::Text(text), known)
         }
     };
+    same_party(&state, &input, &known).await?;
     let answer = state.host.take(&input).await?;
     let repeated = answer == Answer::Repeat;
     let runs = match answer {
@@ -210,5 +213,38 @@ fn attachment(value: &Value) -> Result<Attachment, Error> {
             })
         }
         other => Err(wrong("media", "a list of http or https addresses", other)),
+    }
+}
+
+/// An id of the caller's own names one call or text. Used again for somebody
+/// else it is a mistake, and taking it for a repeat would lose that somebody.
+async fn same_party(state: &ApiState, input: &Input, known: &Key) -> Result<(), Error> {
+    let earlier = match input {
+        Input::Call(report) => {
+            let Some(id) = state.host.read::<CallId>(known).await? else {
+                return Ok(());
+            };
+            let call: Option<Call> = state.host.read(&keys::call(&id)).await?;
+            let now = match report.direction {
+                Direction::Inbound => report.from.clone(),
+                Direction::Outbound => report.to.clone(),
+            };
+            call.map(|call| (call.contact, now))
+        }
+        Input::Text(text) => {
+            let Some(id) = state.host.read::<MessageId>(known).await? else {
+                return Ok(());
+            };
+            let message: Option<Message> = state.host.read(&keys::message(&id)).await?;
+            message.map(|message| (Some(message.contact), Some(text.from.clone())))
+        }
+        _ => None,
+    };
+    match earlier {
+        Some((Some(before), Some(now))) if before != now => Err(Error::conflict(
+            "id_reused",
+            format!("this id was used for {before} before; give {now} an id of its own"),
+        )),
+        _ => Ok(()),
     }
 }
