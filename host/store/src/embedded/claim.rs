@@ -17,7 +17,15 @@ const FORMAT_WORDS: &str = "ringback store, format ";
 /// The lock on a directory; let go when dropped, also by a kill.
 #[derive(Debug)]
 pub(super) struct Claim {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started holds
+        // a copy of the descriptor, and with it the lock, until it runs.
+        drop(self.file.unlock());
+    }
 }
 
 /// Takes the lock, and writes down who has it.
@@ -48,7 +56,7 @@ pub(super) fn take(dir: &Path) -> Result<Claim, Error> {
         writeln!(file, "{}", std::process::id())
     };
     write(&mut file).map_err(Error::io("write", &path))?;
-    Ok(Claim { _file: file })
+    Ok(Claim { file })
 }
 
 /// Checks the format of a directory, and writes it into a new one.
