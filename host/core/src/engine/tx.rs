@@ -1,10 +1,14 @@
 //! What a step reads and writes: a transaction over facts that were handed in.
 //! Reading a fact that is not there stops the step, which then answers with what
 //! it needs. Every fact that was read becomes a precondition of the batch.
+//!
+//! Records are decoded once, however often a step reads them or is taken again,
+//! and encoded once, at its end: a step writes the same record several times.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde::Serialize;
@@ -18,12 +22,60 @@ use crate::model::{
 
 /// What is known of the store, by key; a key that is not in it is not known.
 #[derive(Clone, Debug, Default)]
-pub struct Facts(HashMap<Key, Option<Versioned>>);
+pub struct Facts(HashMap<Key, Fact>);
 
 impl Facts {
     /// Adds what the store said about a key: its value, or that it has none.
     pub fn insert(&mut self, key: Key, value: Option<Versioned>) {
-        self.0.insert(key, value);
+        let fact = Fact {
+            stored: value,
+            record: OnceLock::new(),
+        };
+        self.0.insert(key, fact);
+    }
+}
+
+/// What the store said about one key.
+#[derive(Clone, Debug)]
+struct Fact {
+    stored: Option<Versioned>,
+    /// The record, once somebody read it.
+    record: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Fact {
+    fn read<T: Stored + DeserializeOwned>(&self) -> Result<Option<T>, record::Error> {
+        let Some(stored) = &self.stored else {
+            return Ok(None);
+        };
+        if let Some(record) = self.record.get().and_then(|known| known.downcast_ref::<T>()) {
+            return Ok(Some(record.clone()));
+        }
+        let record: T = record::decode(&stored.value)?;
+        // A key holds one kind of record, so nobody else has set it to another.
+        let _ = self.record.set(Arc::new(record.clone()));
+        Ok(Some(record))
+    }
+}
+
+/// What a record must be to be kept in memory until a step ends.
+pub(super) trait Stored: Serialize + Clone + Send + Sync + 'static {}
+
+impl<T: Serialize + Clone + Send + Sync + 'static> Stored for T {}
+
+/// A record that a step wrote, as it is and not as bytes.
+trait Written {
+    fn record(&self) -> &dyn Any;
+    fn encode(&self) -> Result<Arc<[u8]>, record::Error>;
+}
+
+impl<T: Stored> Written for T {
+    fn record(&self) -> &dyn Any {
+        self
+    }
+
+    fn encode(&self) -> Result<Arc<[u8]>, record::Error> {
+        record::encode(self)
     }
 }
 
@@ -63,9 +115,9 @@ type Made = (Batch, Vec<Command>, Vec<Notice>, Vec<Entry>);
 /// The reads and writes of one step.
 pub(super) struct Tx<'a> {
     facts: &'a Facts,
-    reads: RefCell<BTreeSet<Key>>,
+    reads: RefCell<BTreeSet<&'a Key>>,
     missing: RefCell<BTreeSet<Key>>,
-    writes: BTreeMap<Key, Option<Arc<[u8]>>>,
+    writes: BTreeMap<Key, Option<Box<dyn Written>>>,
     pub(super) commands: Vec<Command>,
     pub(super) notices: Vec<Notice>,
     pub(super) entries: Vec<Entry>,
@@ -100,28 +152,27 @@ impl<'a> Tx<'a> {
     }
 
     /// The record of a key, as this step left it.
-    pub(super) fn get<T: DeserializeOwned>(&self, key: &Key) -> Step<Option<T>> {
+    pub(super) fn get<T: Stored + DeserializeOwned>(&self, key: &Key) -> Step<Option<T>> {
         if let Some(written) = self.writes.get(key) {
-            return match written {
-                Some(bytes) => Ok(Some(record::decode(bytes)?)),
-                None => Ok(None),
+            let Some(written) = written else {
+                return Ok(None);
+            };
+            return match written.record().downcast_ref::<T>() {
+                Some(record) => Ok(Some(record.clone())),
+                None => Ok(Some(record::decode(&written.encode()?)?)),
             };
         }
-        let Some(fact) = self.facts.0.get(key) else {
+        let Some((key, fact)) = self.facts.0.get_key_value(key) else {
             self.missing.borrow_mut().insert(key.clone());
             return Err(Halt::Need);
         };
-        self.reads.borrow_mut().insert(key.clone());
-        match fact {
-            Some(versioned) => Ok(Some(record::decode(&versioned.value)?)),
-            None => Ok(None),
-        }
+        self.reads.borrow_mut().insert(key);
+        Ok(fact.read()?)
     }
 
-    /// Writes a record.
-    pub(super) fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Step<()> {
-        let bytes = record::encode(value)?;
-        self.writes.insert(key, Some(bytes));
+    /// Writes a record. It becomes bytes when the step ends.
+    pub(super) fn put<T: Stored>(&mut self, key: Key, value: &T) -> Step<()> {
+        self.writes.insert(key, Some(Box::new(value.clone())));
         Ok(())
     }
 
@@ -200,18 +251,23 @@ impl<'a> Tx<'a> {
             self.put(keys::event(&entry.id), &entry)?;
             self.entries.push(entry);
         }
-        let facts = self.facts;
         let reads = self.reads.into_inner();
         let preconditions = reads.into_iter().filter_map(|key| {
-            let fact = facts.0.get(&key)?;
-            Some(match fact {
-                Some(versioned) => Precondition::At(key, versioned.revision),
-                None => Precondition::Absent(key),
+            let fact = self.facts.0.get(key)?;
+            Some(match &fact.stored {
+                Some(versioned) => Precondition::At(key.clone(), versioned.revision),
+                None => Precondition::Absent(key.clone()),
             })
         });
+        let preconditions = preconditions.collect();
+        let mut writes = BTreeMap::new();
+        for (key, written) in self.writes {
+            let bytes = written.map(|written| written.encode()).transpose()?;
+            writes.insert(key, bytes);
+        }
         let batch = Batch {
-            preconditions: preconditions.collect(),
-            writes: self.writes,
+            preconditions,
+            writes,
         };
         Ok((batch, self.commands, self.notices, self.entries))
     }
