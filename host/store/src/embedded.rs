@@ -1,5 +1,6 @@
-//! The embedded store: our journal makes commits durable, sled is the state one
-//! can ask. One thread writes, one keeps house, reads are answered inline.
+//! The embedded store: our journal makes commits durable, memory holds what was
+//! committed since the last checkpoint, sled what came before. One thread writes,
+//! one keeps house and alone changes sled, reads are answered inline.
 //!
 //! sled's own flush does not survive a power cut, so nothing here trusts it: a
 //! state that does not open is rebuilt from snapshot and journal.
@@ -11,11 +12,13 @@ mod committer;
 mod disk;
 mod journal;
 mod keeper;
+mod memtable;
 mod options;
 mod rebuild;
 mod shared;
 mod snapshot;
 mod start;
+mod state;
 
 #[cfg(test)]
 mod crash_tests;
@@ -41,6 +44,7 @@ pub use self::options::Options;
 use self::committer::{Committer, Job};
 use self::keeper::{Asker, Keeper, Task};
 use self::shared::{Shared, View, lock};
+use self::state::State;
 #[cfg(test)]
 pub(crate) use self::tests::test_options;
 use crate::store::fits;
@@ -78,7 +82,6 @@ impl Sled {
     pub fn open(options: Options) -> Result<Self, Error> {
         let started = start::start(&options)?;
         let replayed = started.revision > started.checkpointed;
-        let tree = sled::Tree::clone(&started.view.db);
         let (revision, saved) = (started.revision, started.checkpointed);
         let shared = Arc::new(Shared::new(&options, started.view, revision, saved));
         shared
@@ -89,7 +92,6 @@ impl Sled {
         let (tasks, queue) = std_mpsc::channel();
         let committer = Committer {
             shared: Arc::clone(&shared),
-            tree,
             journal: started.journal.clone().appender(revision + 1),
             disk: options.disk.clone(),
             tasks: tasks.clone(),
@@ -100,6 +102,7 @@ impl Sled {
             shared: Arc::clone(&shared),
             journal: started.journal,
             disk: options.disk.clone(),
+            checkpoint_bytes: options.checkpoint_bytes,
             snapshot_bytes: options.snapshot_bytes,
             snapshot_percent: options.snapshot_percent,
         };
@@ -161,7 +164,9 @@ fn stop(
     let sound = checkpoint && shared.poisoned().is_none();
     let finish = keeper.ok().filter(|_| sound);
     let saved = finish.as_ref().map_or(Ok(()), Keeper::checkpoint);
-    let Some(View { db, file, claim }) = shared.view_mut().take() else {
+    let Some(View {
+        db, file, claim, ..
+    }) = shared.view_mut().take() else {
         return saved;
     };
     // sled writes when it is dropped, so what it left is synced after that, and
@@ -236,14 +241,14 @@ impl Store for Sled {
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Result<Option<Versioned>, Error>> {
-        Box::pin(ready(self.shared.read(|tree| cells::get(tree, key))))
+        Box::pin(ready(self.shared.read(|state| state.get(key))))
     }
 
     fn get_many<'a>(
         &'a self,
         keys: &'a [Key],
     ) -> Answer<'a, Result<Vec<Option<Versioned>>, Error>> {
-        let all = |tree: &sled::Tree| keys.iter().map(|key| cells::get(tree, key)).collect();
+        let all = |state: State<'_>| keys.iter().map(|key| state.get(key)).collect();
         Box::pin(ready(self.shared.read(all)))
     }
 
@@ -254,7 +259,7 @@ impl Store for Sled {
         limit: usize,
         direction: Direction,
     ) -> Answer<'a, Result<Vec<(Key, Versioned)>, Error>> {
-        let page = |tree: &sled::Tree| cells::scan(tree, from, to, limit, direction);
+        let page = |state: State<'_>| state.scan(from, to, limit, direction);
         Box::pin(ready(self.shared.read(page)))
     }
 

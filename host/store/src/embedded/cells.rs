@@ -9,7 +9,6 @@
 //! Long values are cut into pieces: what exceeds sled's segment size it keeps
 //! in loose files, which our sync of its `db` file would not reach.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,8 +16,8 @@ use ringback_core::model::{Key, Revision, Versioned};
 use sled::{IVec, Tree};
 
 use super::bytes::{Reader, length};
-use super::journal::frame::Writes;
-use crate::{Direction, Error};
+use super::memtable::Memtable;
+use crate::Error;
 
 /// The longest value that is kept whole.
 const WHOLE: usize = 32 * 1024;
@@ -58,51 +57,15 @@ pub(super) fn get(tree: &Tree, key: &Key) -> Result<Option<Versioned>, Error> {
     cell.map(|cell| value(tree, key, &cell)).transpose()
 }
 
-/// A page of pairs. The caller keeps writers out meanwhile.
-pub(super) fn scan(
-    tree: &Tree,
+/// The pairs of a range, in order from either end. Values are read as they come.
+pub(super) fn range<'t>(
+    tree: &'t Tree,
     from: &Key,
-    to: &Key,
-    limit: usize,
-    direction: Direction,
-) -> Result<Vec<(Key, Versioned)>, Error> {
-    if from >= to {
-        return Ok(Vec::new());
-    }
-    let range = tree.range(cell_key(from)..cell_key(to));
-    match direction {
-        Direction::Forward => page(tree, range, limit),
-        Direction::Backward => page(tree, range.rev(), limit),
-    }
-}
-
-/// A page of all pairs, from a key on, of not much more than `bytes` in all. The
-/// caller keeps writers out meanwhile.
-pub(super) fn scan_all(
-    tree: &Tree,
-    from: &Key,
-    limit: usize,
-    bytes: usize,
-) -> Result<Vec<(Key, Versioned)>, Error> {
-    let mut found = Vec::new();
-    let mut taken = 0;
-    for pair in tree.range(cell_key(from)..vec![CELL + 1]).take(limit) {
-        let (key, value) = own(tree, pair)?;
-        taken += value.value.len();
-        found.push((key, value));
-        if taken >= bytes {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-fn page(
-    tree: &Tree,
-    pairs: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
-    limit: usize,
-) -> Result<Vec<(Key, Versioned)>, Error> {
-    pairs.take(limit).map(|pair| own(tree, pair)).collect()
+    to: Option<&Key>,
+) -> impl DoubleEndedIterator<Item = Result<(Key, Versioned), Error>> + use<'t> {
+    let to = to.map_or_else(|| vec![CELL + 1], cell_key);
+    let range = tree.range(cell_key(from)..to);
+    range.map(|pair| own(tree, pair))
 }
 
 fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned), Error> {
@@ -112,76 +75,59 @@ fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned)
     Ok((key, value))
 }
 
-/// Some commits on their way into sled. The last write of a key counts: that is
-/// what applying one after the other would leave.
-#[derive(Debug, Default)]
-pub(super) struct Changes<'a> {
-    writes: BTreeMap<&'a Key, Change<'a>>,
-}
-
-/// Revision, place in its commit, value.
-type Change<'a> = (Revision, u32, Option<&'a Arc<[u8]>>);
-
-impl<'a> Changes<'a> {
-    /// Adds the writes of a commit.
-    pub(super) fn add(&mut self, revision: Revision, writes: &'a Writes) {
-        for (place, (key, value)) in (0..).zip(writes) {
-            self.writes.insert(key, (revision, place, value.as_ref()));
-        }
-    }
-
-    /// Adds one pair as it stood in a snapshot. Keys of one revision are told
-    /// apart by their place, which the caller counts.
-    pub(super) fn restore(&mut self, key: &'a Key, value: &'a Versioned, place: u32) {
-        let write = (value.revision, place, Some(&value.value));
-        self.writes.insert(key, write);
-    }
-
-    /// The revision that a pending write gives a key; `None` if none is pending.
-    pub(super) fn pending(&self, key: &Key) -> Option<Option<Revision>> {
-        let (revision, _, value) = self.writes.get(key)?;
-        Some(value.map(|_| *revision))
-    }
-
-    /// Writes everything at once, with the revision that is now the last one.
-    pub(super) fn apply(self, tree: &Tree, last: Option<Revision>) -> Result<(), Error> {
-        let mut batch = sled::Batch::default();
-        let mut puts = Vec::new();
-        for (key, (revision, place, value)) in self.writes {
-            let name = cell_key(key);
-            if let Some(old) = tree.get(&name).map_err(state)? {
-                for piece in Cell::read(&old, key)?.pieces() {
-                    batch.remove(piece.to_vec());
+/// Brings a memtable into sled; doing so again changes nothing. `last` is the
+/// last commit it holds, if it is now the last one of the state.
+///
+/// Key by key and not as one batch of sled's, which would keep readers out: they
+/// look into the memtable first, and after a crash in the middle the journal is
+/// replayed from before.
+pub(super) fn apply(
+    tree: &Tree,
+    table: &Memtable,
+    last: Option<Revision>,
+) -> Result<(), Error> {
+    let (mut name, mut cell) = (Vec::new(), Vec::new());
+    for (key, written) in table.iter() {
+        name.clear();
+        name.push(CELL);
+        name.extend(key.as_bytes());
+        let (revision, place) = (written.revision, written.place);
+        let old = match &written.value {
+            None => tree.remove(&name),
+            Some(value) => {
+                cell.clear();
+                cell.extend(revision.to_be_bytes());
+                if value.len() <= WHOLE {
+                    cell.push(0);
+                    cell.extend(value.iter());
+                } else {
+                    let parts = value.chunks(PIECE);
+                    cell.push(1);
+                    cell.extend(place.to_be_bytes());
+                    cell.extend(length(parts.len()).to_be_bytes());
+                    for (number, part) in (0..).zip(parts) {
+                        let piece = piece_key(revision, place, number);
+                        tree.insert(piece, part).map_err(state)?;
+                    }
                 }
+                tree.insert(&name, &*cell)
             }
-            match value {
-                Some(value) => puts.push((name, revision, place, value)),
-                None => batch.remove(name),
+        };
+        let Some(old) = old.map_err(state)? else {
+            continue;
+        };
+        let old = Cell::read(&old, key)?;
+        // The same commit applied again has put the same pieces.
+        if !old.is_of(revision, place) {
+            for piece in old.pieces() {
+                tree.remove(piece).map_err(state)?;
             }
         }
-        // After the removals: the same commit replayed puts the same pieces.
-        for (name, revision, place, value) in puts {
-            let mut cell = Vec::with_capacity(9 + value.len().min(WHOLE));
-            cell.extend(revision.to_be_bytes());
-            if value.len() <= WHOLE {
-                cell.push(0);
-                cell.extend(value.iter());
-            } else {
-                let parts = value.chunks(PIECE);
-                cell.push(1);
-                cell.extend(place.to_be_bytes());
-                cell.extend(length(parts.len()).to_be_bytes());
-                for (number, part) in (0..).zip(parts) {
-                    batch.insert(piece_key(revision, place, number).to_vec(), part);
-                }
-            }
-            batch.insert(name, cell);
-        }
-        if let Some(last) = last {
-            batch.insert(&APPLIED, &last.to_be_bytes());
-        }
-        tree.apply_batch(batch).map_err(state)
     }
+    if let Some(last) = last {
+        tree.insert(APPLIED, &last.to_be_bytes()).map_err(state)?;
+    }
+    Ok(())
 }
 
 /// What a cell says.
@@ -211,6 +157,14 @@ impl<'a> Cell<'a> {
             Some(Self { revision, body })
         };
         read().ok_or_else(|| broken(&format!("{key:?}")))
+    }
+
+    fn is_of(&self, revision: Revision, place: u32) -> bool {
+        let own = match &self.body {
+            Body::Whole(_) => None,
+            Body::Cut { place, .. } => Some(*place),
+        };
+        self.revision == revision && own == Some(place)
     }
 
     fn pieces(&self) -> impl Iterator<Item = [u8; 17]> {

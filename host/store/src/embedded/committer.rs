@@ -1,21 +1,22 @@
-//! The one thread that writes: takes waiting commits as a group, checks them,
-//! journals them, applies them, answers them, in that order.
+//! The one thread that commits: takes waiting commits as a group, checks them,
+//! journals them, makes them visible, answers them, in that order.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
 
-use ringback_core::model::{Batch, Precondition, Revision};
-use sled::Tree;
+use ringback_core::model::{Batch, Key, Precondition, Revision};
 use tokio::sync::{mpsc, oneshot};
 
-use super::cells::{self, Changes};
 use super::disk::Disk;
 use super::journal::{Appended, Appender, Refusal};
 use super::keeper::Task;
 use super::options::{GROUP, GROUP_BYTES};
 use super::shared::Shared;
+use super::state::State;
 use crate::{Commit, Committed, Error};
 
 /// A commit that waits.
@@ -27,7 +28,6 @@ pub(super) struct Job {
 /// What the committer works with.
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
-    pub(super) tree: Tree,
     pub(super) journal: Appender,
     pub(super) disk: Disk,
     pub(super) tasks: std_mpsc::Sender<Task>,
@@ -59,9 +59,18 @@ impl Committer {
             None => self.decide_and_write(&group),
         };
         match verdicts {
-            Ok(verdicts) => {
-                for (job, verdict) in group.into_iter().zip(verdicts) {
-                    let _ = job.answer.send(Ok(verdict));
+            Ok((verdicts, appended)) => {
+                let (batches, answers): (Vec<_>, Vec<_>) = group
+                    .into_iter()
+                    .map(|job| (job.batch, job.answer))
+                    .unzip();
+                self.show(batches, &verdicts);
+                for (answer, verdict) in answers.into_iter().zip(verdicts) {
+                    let _ = answer.send(Ok(verdict));
+                }
+                if let Some(appended) = appended {
+                    self.ask_for_upkeep(appended);
+                    self.wait_for_upkeep();
                 }
             }
             // A conflict counted on its group becoming durable: it fails too.
@@ -73,45 +82,53 @@ impl Committer {
         }
     }
 
-    fn decide_and_write(&mut self, group: &[Job]) -> Result<Vec<Commit>, Error> {
-        let mut changes = Changes::default();
+    /// Checks a group and makes it durable.
+    fn decide_and_write(
+        &mut self,
+        group: &[Job],
+    ) -> Result<(Vec<Commit>, Option<Appended>), Error> {
         let mut accepted = Vec::with_capacity(group.len());
         let mut verdicts = Vec::with_capacity(group.len());
-        let mut next = self.journal.next();
-        for job in group {
-            let lost = first_conflict(&self.tree, &changes, &job.batch);
-            match lost.inspect_err(|error| self.shared.notice(error))? {
-                Some(precondition) => verdicts.push(Commit::Conflict(precondition.clone())),
-                None => {
-                    changes.add(next, &job.batch.writes);
-                    accepted.push(&job.batch);
-                    verdicts.push(Commit::Done(Committed::new(next)));
-                    next += 1;
+        let first = self.journal.next();
+        self.shared.read(|state| {
+            let mut pending = HashMap::new();
+            let mut next = first;
+            for job in group {
+                match first_conflict(state, &pending, &job.batch)? {
+                    Some(precondition) => verdicts.push(Commit::Conflict(precondition.clone())),
+                    None => {
+                        for (key, value) in &job.batch.writes {
+                            pending.insert(key, value.as_ref().map(|_| next));
+                        }
+                        accepted.push(&job.batch);
+                        verdicts.push(Commit::Done(Committed::new(next)));
+                        next += 1;
+                    }
                 }
             }
+            Ok(())
+        })?;
+        if accepted.is_empty() {
+            return Ok((verdicts, None));
         }
-        if !accepted.is_empty() {
-            let appended = self
-                .journal
-                .append(&accepted)
-                .map_err(|refusal| self.refuse(refusal))?;
-            self.apply(changes, next - 1)?;
-            self.ask_for_upkeep(appended);
-        }
-        Ok(verdicts)
+        let appended = self.journal.append(&accepted);
+        let appended = appended.map_err(|refusal| self.refuse(refusal))?;
+        Ok((verdicts, Some(appended)))
     }
 
-    fn apply(&self, changes: Changes<'_>, last: Revision) -> Result<(), Error> {
-        let _readers_wait = self.shared.view_mut();
-        if let Err(error) = changes.apply(&self.tree, Some(last)) {
-            // Durable in the journal, but reads would not show it: the next
-            // start replays it. Until then it must not be called done.
-            self.shared.notice(&error);
-            self.shared.poison(&error);
-            return Err(Error::Unknown(error.to_string()));
+    /// Lets readers see what is durable now.
+    fn show(&self, batches: Vec<Batch>, verdicts: &[Commit]) {
+        let mut view = self.shared.view_mut();
+        let Some(view) = view.as_mut() else {
+            return;
+        };
+        for (batch, verdict) in batches.into_iter().zip(verdicts) {
+            if let Commit::Done(committed) = verdict {
+                let revision = committed.revision();
+                view.layers.add(revision, batch.writes);
+                self.shared.set_revision(revision);
+            }
         }
-        self.shared.set_revision(last);
-        Ok(())
     }
 
     fn refuse(&self, refusal: Refusal) -> Error {
@@ -126,6 +143,22 @@ impl Committer {
                 self.shared.poison(&error);
                 Error::Unknown(error.to_string())
             }
+        }
+    }
+
+    /// Waits while memory holds far more than a checkpoint's worth: what is
+    /// committed faster than sled takes it up would have no bound.
+    fn wait_for_upkeep(&self) {
+        let limit = self.checkpoint_bytes.saturating_mul(AHEAD);
+        while self.shared.in_memory() > limit && self.shared.poisoned().is_none() {
+            if let Some(why) = self.shared.upkeep() {
+                if self.shared.in_memory() > self.checkpoint_bytes.saturating_mul(BEHIND) {
+                    self.shared.poison(&why);
+                }
+                drop(self.tasks.send(Task::Checkpoint(None)));
+                return;
+            }
+            self.shared.await_checkpoint(LOOK);
         }
     }
 
@@ -153,6 +186,16 @@ impl Committer {
     }
 }
 
+/// How many times a checkpoint's bytes may be in memory before commits wait for
+/// one.
+const AHEAD: u64 = 3;
+
+/// And how many if checkpoints fail, before the store takes no more.
+const BEHIND: u64 = 16;
+
+/// How long commits wait before they look again whether a checkpoint failed.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Everything that waits by now, up to the limits of a group.
 fn fill(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
     let mut bytes = size(&first.batch);
@@ -177,15 +220,15 @@ fn size(batch: &Batch) -> usize {
 }
 
 fn first_conflict<'b>(
-    tree: &Tree,
-    changes: &Changes<'_>,
+    state: State<'_>,
+    pending: &HashMap<&Key, Option<Revision>>,
     batch: &'b Batch,
 ) -> Result<Option<&'b Precondition>, Error> {
     for precondition in &batch.preconditions {
         let key = precondition.key();
-        let current = match changes.pending(key) {
-            Some(pending) => pending,
-            None => cells::revision(tree, key)?,
+        let current = match pending.get(key) {
+            Some(pending) => *pending,
+            None => state.revision(key)?,
         };
         if !precondition.holds(current) {
             return Ok(Some(precondition));

@@ -131,6 +131,7 @@ async fn check_refused(damage: impl Fn(&Path), words: &str) {
     for round in 0..3 {
         let store = Sled::open(test_options(dir.path())).unwrap();
         work(&store, round * 10 + 1..round * 10 + 11).await;
+        store.checkpoint().await.unwrap();
     }
     let before = names(dir.path());
     damage(dir.path());
@@ -150,7 +151,7 @@ async fn refuses_to_drop_acknowledged_work() {
     let last = |dir: &Path| segments(dir).pop().unwrap();
     let middle = |dir: &Path| flip(&last(dir), segment::HEADER + 40);
     check_refused(middle, "going on would drop acknowledged work").await;
-    // The last group is there for the state, so it cannot have been torn.
+    // The last group is there for the checkpoint, so it cannot have been torn.
     let end = |dir: &Path| {
         let bytes = segment::read(&last(dir)).unwrap().whole.len();
         flip(&last(dir), bytes - 20);
@@ -208,6 +209,7 @@ async fn a_state_found_damaged_is_rebuilt_by_the_next_start() {
         batch([("a", Some(&b"1"[..])), ("b", Some(&b"1"[..]))]),
     )
     .await;
+    store.checkpoint().await.unwrap();
     let ruin = |tree: &sled::Tree| tree.insert(b"\x01a", b"?").map(|_| ());
     store
         .shared

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::cells;
 use super::disk::{self, Disk};
 use super::journal::Journal;
+use super::memtable::Frozen;
 use super::shared::Shared;
 use super::snapshot;
 use super::start::{self, SNAPSHOTS};
@@ -40,6 +41,7 @@ pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     pub(super) journal: Journal,
     pub(super) disk: Disk,
+    pub(super) checkpoint_bytes: u64,
     pub(super) snapshot_bytes: u64,
     pub(super) snapshot_percent: u64,
 }
@@ -69,22 +71,40 @@ impl Keeper {
         }
     }
 
-    /// Brings everything that is applied by now onto the disk.
+    /// Brings everything that is committed by now into sled and onto the disk.
     pub(super) fn checkpoint(&self) -> Result<(), Error> {
-        // Read before flushing: what is applied meanwhile does not count.
         let upto = self.shared.revision();
-        let (db, file) = {
-            let view = self.shared.view();
-            let view = view.as_ref().ok_or(Error::Closed)?;
+        while self.checkpoint_once()? < upto {}
+        Ok(())
+    }
+
+    /// Brings what is in memory into sled, up to the commit that is returned. What
+    /// an earlier checkpoint began and did not finish comes first.
+    fn checkpoint_once(&self) -> Result<Revision, Error> {
+        let (db, file, Frozen { table, upto }) = {
+            let mut view = self.shared.view_mut();
+            let view = view.as_mut().ok_or(Error::Closed)?;
             let path = &self.shared.dir;
             let file = view.file.try_clone().map_err(Error::io("open", path))?;
-            (view.db.clone(), file)
+            let frozen = view.layers.freeze(self.shared.revision());
+            (view.db.clone(), file, frozen)
         };
-        db.flush().map_err(cells::state)?;
+        let applied = cells::apply(&db, &table, Some(upto));
+        let flushed = applied.and_then(|()| db.flush().map_err(cells::state));
+        if let Err(error) = flushed {
+            // A sled that failed stays so until it is opened again. All of it is in
+            // the journal, and the next start replays it.
+            self.shared.notice(&error);
+            self.shared.poison(&error);
+            return Err(error);
+        }
         self.disk.sync(&file, &self.shared.dir)?;
         start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
+        if let Some(view) = self.shared.view_mut().as_mut() {
+            view.layers.thaw();
+        }
         self.shared.set_checkpointed(upto);
-        Ok(())
+        Ok(upto)
     }
 
     fn snapshot(&self) -> Result<(), Error> {
@@ -106,7 +126,7 @@ impl Keeper {
 
     fn write_snapshot(&self) -> Result<u64, Error> {
         let dir = self.shared.dir.join(SNAPSHOTS);
-        // Everything up to here is applied and visible to what follows.
+        // Everything up to here is visible to what follows.
         let start = self.shared.revision();
         let bytes = self.write_pairs(start).inspect_err(|_| {
             // An unfinished one only takes room; a start would remove it too.
@@ -133,13 +153,17 @@ impl Keeper {
             }
             let page = self
                 .shared
-                .read(|tree| cells::scan_all(tree, &from, PAGE, PAGE_BYTES))?;
+                .read(|state| state.scan_all(&from, PAGE, PAGE_BYTES))?;
             for (key, value) in &page {
                 writer.pair(key, value)?;
             }
             match page.last() {
                 Some((last, _)) => from = after(last),
                 None => break,
+            }
+            // Commits go on meanwhile, and memory must not.
+            if self.shared.in_memory() >= self.checkpoint_bytes {
+                self.checkpoint_once()?;
             }
         }
         writer.finish(self.shared.revision(), &self.disk)

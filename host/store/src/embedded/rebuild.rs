@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ringback_core::model::Revision;
 
-use super::cells::{self, Changes};
+use super::cells;
 use super::journal::Journal;
+use super::memtable::Memtable;
 use super::options::Options;
 use super::snapshot;
 use super::start::{self, SNAPSHOTS};
@@ -44,9 +45,12 @@ pub(super) fn rebuild(
     if let Some((path, ..)) = &base {
         load(&db, path)?;
     }
-    journal.replay(from, |group| start::apply_group(&db, &group))?;
-    // The snapshot may have been the last word.
-    Changes::default().apply(&db, Some(end))?;
+    let mut table = Memtable::default();
+    journal.replay(from, |group| {
+        start::add_group(&mut table, group);
+        start::drain(&db, &mut table, PORTION)
+    })?;
+    cells::apply(&db, &table, Some(end))?;
     db.flush().map_err(cells::state)?;
     drop(db);
     let path = fresh.join("db");
@@ -87,29 +91,21 @@ fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Err
     problem.map_or(Ok(None), Err)
 }
 
+/// How much is read before it is brought into sled.
+const PORTION: usize = 16 * 1024 * 1024;
+
 fn load(db: &sled::Db, path: &Path) -> Result<(), Error> {
     let mut reader = snapshot::Reader::open(path)?;
     // Long values of one commit need places of their own; the snapshot does not
     // say which they had, so all are numbered through.
     let mut place = 0_u32;
-    loop {
-        let mut page = Vec::with_capacity(1000);
-        let mut bytes = 0;
-        while page.len() < 1000 && bytes < 4 * 1024 * 1024 {
-            let Some(pair) = reader.next()? else { break };
-            bytes += pair.1.value.len();
-            page.push(pair);
-        }
-        if page.is_empty() {
-            break;
-        }
-        let mut changes = Changes::default();
-        for (key, value) in &page {
-            changes.restore(key, value, place);
-            place = place.wrapping_add(1);
-        }
-        changes.apply(db, None)?;
+    let mut table = Memtable::default();
+    while let Some((key, pair)) = reader.next()? {
+        table.restore(key, pair, place);
+        place = place.wrapping_add(1);
+        start::drain(db, &mut table, PORTION)?;
     }
+    cells::apply(db, &table, None)?;
     Ok(())
 }
 

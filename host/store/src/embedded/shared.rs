@@ -4,19 +4,25 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+use std::time::Duration;
 
 use ringback_core::model::Revision;
-use sled::Tree;
 
 use super::claim::Claim;
+use super::memtable::Layers;
 use super::start::REBUILD;
+use super::state::State;
 use crate::{Error, Health};
 
 /// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
 /// would print every value.
 pub(super) struct View {
     pub(super) db: sled::Db,
+    /// What sled may not have yet.
+    pub(super) layers: Layers,
     /// Our own descriptor of sled's file, opened before anything was written.
     pub(super) file: File,
     pub(super) claim: Claim,
@@ -25,7 +31,7 @@ pub(super) struct View {
 /// See the module.
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
-    /// Read while reading, written while a group is applied: so a page of pairs
+    /// Read while reading, written while a group is taken up: so a page of pairs
     /// is of one moment. `None` once closed.
     view: RwLock<Option<View>>,
     revision: AtomicU64,
@@ -39,6 +45,8 @@ pub(super) struct Shared {
     pub(super) stopping: AtomicBool,
     poisoned: Mutex<Option<String>>,
     upkeep: Mutex<Option<String>>,
+    /// Told when a checkpoint ended, well or not.
+    checkpoint_ended: Condvar,
     reserve_bytes: u64,
     reserve_percent: u64,
     reserve_percent_limit: u64,
@@ -57,6 +65,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             upkeep: Mutex::new(None),
+            checkpoint_ended: Condvar::new(),
             reserve_bytes: options.reserve_bytes,
             reserve_percent: options.reserve_percent,
             reserve_percent_limit: options.reserve_percent_limit,
@@ -64,12 +73,19 @@ impl Shared {
     }
 
     /// Reads at one moment.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Tree) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(State<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let view = self.view();
         let Some(view) = view.as_ref() else {
             return Err(Error::Closed);
         };
-        read(&view.db).inspect_err(|error| self.notice(error))
+        let state = State {
+            tree: &view.db,
+            layers: &view.layers,
+        };
+        read(state).inspect_err(|error| self.notice(error))
     }
 
     pub(super) fn view(&self) -> RwLockReadGuard<'_, Option<View>> {
@@ -112,6 +128,26 @@ impl Shared {
             tracing::error!(%error, "the upkeep of the store failed; commits go on");
         }
         *lock(&self.upkeep) = outcome.as_ref().err().map(ToString::to_string);
+        self.checkpoint_ended.notify_all();
+    }
+
+    /// Why the last checkpoint or snapshot failed, if it did.
+    pub(super) fn upkeep(&self) -> Option<String> {
+        lock(&self.upkeep).clone()
+    }
+
+    /// Bytes that were committed since a checkpoint last began.
+    pub(super) fn in_memory(&self) -> u64 {
+        let view = self.view();
+        let layers = view.as_ref().map(|view| &view.layers);
+        layers.map_or(0, |layers| layers.active_bytes() as u64)
+    }
+
+    /// Waits until a checkpoint ended, at most this long.
+    pub(super) fn await_checkpoint(&self, most: Duration) {
+        let upkeep = lock(&self.upkeep);
+        // Whoever waits looks again at what it waits for.
+        drop(self.checkpoint_ended.wait_timeout(upkeep, most));
     }
 
     /// A state that turns out to be damaged is rebuilt at the next start, where

@@ -10,11 +10,12 @@ use std::time::Duration;
 use ringback_core::model::Revision;
 use sled::Db;
 
-use super::cells::{self, Changes};
+use super::cells;
 use super::claim;
 use super::disk::{self, Disk};
 use super::journal::Journal;
 use super::journal::frame::Group;
+use super::memtable::{Layers, Memtable};
 use super::options::Options;
 use super::rebuild;
 use super::shared::View;
@@ -85,7 +86,7 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     } else {
         open_and_replay(&state, options, &journal, checkpointed)?
     };
-    let (db, end) = match opened {
+    let (db, replayed, end) = match opened {
         Opened::Fine(opened) => opened,
         Opened::Damaged(why) => {
             tracing::error!(
@@ -106,7 +107,12 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     };
     let path = state.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let view = View { db, file, claim };
+    let view = View {
+        db,
+        layers: Layers::new(replayed),
+        file,
+        claim,
+    };
     Ok(Started {
         view,
         journal,
@@ -115,13 +121,18 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     })
 }
 
-/// Opens sled and brings it up to the journal's end, which is part of the answer.
+/// How much of the journal a start holds in memory before it brings it into sled:
+/// more than there is, unless checkpoints failed for long.
+const REPLAYED: usize = 64 * 1024 * 1024;
+
+/// Opens sled and reads the journal from the checkpoint on, up to its end, which
+/// is part of the answer.
 fn open_and_replay(
     state: &Path,
     options: &Options,
     journal: &Journal,
     checkpointed: Revision,
-) -> Result<Opened<(Db, Revision)>, Error> {
+) -> Result<Opened<(Db, Memtable, Revision)>, Error> {
     let db = match open(state, options)? {
         Opened::Fine(db) => db,
         Opened::Damaged(why) => return Ok(Opened::Damaged(why)),
@@ -138,14 +149,18 @@ fn open_and_replay(
                 "it ends with commit {applied}, and {checkpointed} was synced"
             )));
         }
-        let end = journal.replay(checkpointed + 1, |group| apply_group(&db, &group))? - 1;
-        Ok((applied, end))
+        let mut table = Memtable::default();
+        let end = journal.replay(checkpointed + 1, |group| {
+            add_group(&mut table, group);
+            drain(&db, &mut table, REPLAYED)
+        })? - 1;
+        Ok((applied, table, end))
     }));
     match replayed {
-        Ok(Ok((applied, end))) if end >= applied => {
-            Ok(Opened::Fine((ManuallyDrop::into_inner(db), end)))
+        Ok(Ok((applied, table, end))) if end >= applied => {
+            Ok(Opened::Fine((ManuallyDrop::into_inner(db), table, end)))
         }
-        Ok(Ok((applied, end))) => Err(Error::Damaged {
+        Ok(Ok((applied, _, end))) => Err(Error::Damaged {
             file: options.dir.join(JOURNAL),
             what: format!("it ends with commit {end}, and commit {applied} was acknowledged"),
         }),
@@ -161,13 +176,19 @@ fn open_and_replay(
     }
 }
 
-/// Applies a group of the journal; doing so again changes nothing.
-pub(super) fn apply_group(db: &Db, group: &Group) -> Result<(), Error> {
-    let mut changes = Changes::default();
-    for (revision, writes) in (group.first..).zip(&group.commits) {
-        changes.add(revision, writes);
+/// Adds a group of the journal to a memtable.
+pub(super) fn add_group(table: &mut Memtable, group: Group) {
+    for (revision, writes) in (group.first..).zip(group.commits) {
+        table.add(revision, writes);
     }
-    changes.apply(db, Some(group.end() - 1))
+}
+
+/// Brings a memtable into sled and empties it, if it holds so many bytes.
+pub(super) fn drain(db: &Db, table: &mut Memtable, at: usize) -> Result<(), Error> {
+    if table.bytes() < at {
+        return Ok(());
+    }
+    cells::apply(db, &std::mem::take(table), None)
 }
 
 /// Opens sled. What a restart or a free disk could mend is an error; what looks

@@ -324,13 +324,10 @@ async fn a_start_after_a_snapshot_needs_only_what_was_kept() {
 async fn a_long_value_leaves_no_pieces_behind() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sled::open(test_options(dir.path())).unwrap();
-    let entries = || {
-        store
-            .shared
-            .view()
-            .as_ref()
-            .map(|view| view.db.len())
-            .unwrap()
+    let entries = async || {
+        store.checkpoint().await.unwrap();
+        let view = store.shared.view();
+        view.as_ref().map(|view| view.db.len()).unwrap()
     };
     let long = vec![7; 100_000];
     done(
@@ -339,13 +336,13 @@ async fn a_long_value_leaves_no_pieces_behind() {
     )
     .await;
     // The revision, two cells, five pieces each.
-    assert_eq!(entries(), 1 + 2 + 2 * 5);
+    assert_eq!(entries().await, 1 + 2 + 2 * 5);
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&b"short"[..]))]),
     )
     .await;
-    assert_eq!(entries(), 1 + 2 + 5);
+    assert_eq!(entries().await, 1 + 2 + 5);
     done(&store, batch([("a", None)])).await;
-    assert_eq!(entries(), 1 + 1);
+    assert_eq!(entries().await, 1 + 1);
 }
