@@ -1,6 +1,8 @@
 //! Enrolling: which workflows an event starts, for whom, and what speaks against
 //! it. What becomes of a run stands in [`super::runs`].
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::runs::{note, put, tell};
@@ -20,7 +22,7 @@ const RUNS_PER_CONTACT: usize = 64;
 #[derive(Clone, Default)]
 pub(super) struct Cause {
     /// As expressions see it.
-    pub(super) event: Json,
+    pub(super) event: Arc<Json>,
     /// The other party.
     pub(super) contact: Option<PhoneNumber>,
     /// The agent whose number it concerns.
@@ -98,11 +100,8 @@ fn cause_names<'a>(
     contact: Option<&PhoneNumber>,
 ) -> Step<Names<'a>> {
     let mut names = Names::new(world.setup, tx.now)
-        .value("event", cause.event.clone())
+        .event(&cause.event)
         .value("vars", Json::Object(constants(definition)));
-    if let Some(call) = cause.event.get("call") {
-        names = names.value("call", call.clone());
-    }
     if let Some(agent) = cause
         .agent
         .as_ref()
@@ -156,21 +155,23 @@ pub(super) fn start(
         Ok(contact) => contact,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let scope = cause_names(world, tx, definition, &cause, contact.as_ref())?.scope();
     let key = match &definition.enroll.key {
         None => contact.as_ref().map(|phone| phone.as_str().to_owned()),
-        Some(value) => match value.eval(&scope) {
-            Ok(Json::String(text)) if !text.is_empty() => Some(text),
-            Ok(Json::Null) => None,
-            Ok(other) => Some(other.to_string()),
-            Err(error) => {
-                let text = format!("`enroll.key`: {error}");
-                return Ok(Err(Refusal {
-                    code: "enroll_failed",
-                    text,
-                }));
+        Some(value) => {
+            let scope = cause_names(world, tx, definition, &cause, contact.as_ref())?.scope();
+            match value.eval(&scope) {
+                Ok(Json::String(text)) if !text.is_empty() => Some(text),
+                Ok(Json::Null) => None,
+                Ok(other) => Some(other.to_string()),
+                Err(error) => {
+                    let text = format!("`enroll.key`: {error}");
+                    return Ok(Err(Refusal {
+                        code: "enroll_failed",
+                        text,
+                    }));
+                }
             }
-        },
+        }
     };
     if let Some(key) = &key
         && let Some(refusal) = enrolled(tx, definition, key)?

@@ -131,7 +131,7 @@ fn answer(
             "media": message.media,
             "agent": message.agent,
             "at": tx.now,
-        }),
+        }).into(),
         contact: Some(phone.clone()),
         agent: Some(message.agent.clone()),
         number: message.number.clone(),

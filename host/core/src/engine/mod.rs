@@ -30,10 +30,10 @@ pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
     Reading, Setup, Voice,
 };
-pub use tx::Facts;
+pub use tx::{Facts, Records};
 
 use crate::model::{Batch, Entry, Key, Task, Timer, keys, record};
-use tx::{Follow, Halt, Step, Tx};
+use tx::{Follow, Halt, Made, Step, Tx};
 
 /// What the engine is told about the world beside the facts: the configuration
 /// and the workflows, both as they are at this moment.
@@ -59,6 +59,9 @@ pub enum Decision {
 pub struct Act {
     /// What to write; empty when nothing changes.
     pub batch: Batch,
+    /// What was written, for the step that a command's outcome is taken with; empty
+    /// without commands.
+    pub records: Records,
     /// What to do outside afterwards.
     pub commands: Vec<Command>,
     /// What to keep in memory afterwards.
@@ -94,13 +97,23 @@ pub fn step(
     let mut tx = Tx::new(facts, now, seed);
     match decide(world, &mut tx, input) {
         Ok(answer) => match tx.into_batch() {
-            Ok((batch, commands, notices, entries)) => Ok(Decision::Act(Act {
-                batch,
-                commands,
-                notices,
-                entries,
-                answer,
-            })),
+            Ok(made) => {
+                let Made {
+                    batch,
+                    records,
+                    commands,
+                    notices,
+                    entries,
+                } = made;
+                Ok(Decision::Act(Act {
+                    batch,
+                    records,
+                    commands,
+                    notices,
+                    entries,
+                    answer,
+                }))
+            }
             Err(Halt::Broken(error)) => Err(error.into()),
             Err(Halt::Need) => Ok(Decision::Need(Vec::new())),
         },

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::texts::{conclude, ended, leave_lane, rejoin, remember, tell};
 use super::{Answer, Delivery, Report, SendResult, Step, Tx, World, inbound};
 use crate::model::{
-    Direction, Message, MessageId, OptOutSource, Outcome, Problem, Status, Task, keys,
+    Direction, Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, keys,
 };
 
 /// The first delay before another try, doubled each time up to the last.
@@ -14,6 +14,17 @@ const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
 const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
 /// How many times the attempts are allowed when the provider limits the rate.
 const LIMITED: u32 = 8;
+
+/// Asks at once for what a change of a text concerns.
+fn expect_around(tx: &Tx<'_>, message: &Message) {
+    tx.expect([
+        keys::conversation(&message.conversation),
+        keys::contact(&message.contact),
+    ]);
+    if let Origin::Run { run, .. } = &message.origin {
+        tx.expect([keys::run(run)]);
+    }
+}
 
 /// An attempt ended.
 pub(super) fn sent(
@@ -25,6 +36,7 @@ pub(super) fn sent(
     let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
         return Ok(Answer::Unknown);
     };
+    expect_around(tx, &message);
     if message.status != Status::Sending {
         // A delivery report was faster. The provider's id is still worth having.
         if let SendResult::Accepted { provider_id } = result
@@ -197,6 +209,7 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
     let Some(mut message) = tx.get::<Message>(&keys::message(&id))? else {
         return Ok(Answer::Unknown);
     };
+    expect_around(tx, &message);
     if message.connection != report.connection || message.direction != Direction::Outbound {
         return Ok(Answer::Unknown);
     }

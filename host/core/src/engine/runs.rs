@@ -1,6 +1,8 @@
 //! Runs under way: their timeline, waking, answers, ending. How one starts stands
 //! in [`super::enroll`], what its steps do in [`super::steps`].
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::tx::Follow;
@@ -105,7 +107,7 @@ pub(super) fn pass(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, result: Jso
         tx.drop_timer(Some(timer));
     }
     if let Some(step) = step_at(world, run) {
-        run.results.insert(step.id.clone(), result);
+        run.results.insert(step.id.clone(), Arc::new(result));
     }
     run.cursor += 1;
     put(tx, run)?;

@@ -296,7 +296,7 @@ fn start(
         .agent_or_only(None)
         .map(|agent| agent.id.clone());
     let cause = Cause {
-        event,
+        event: event.into(),
         agent,
         ..Cause::default()
     };

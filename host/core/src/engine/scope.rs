@@ -1,84 +1,87 @@
 //! What expressions see: the names of the workflow language, filled from
 //! records. Text from contacts is only ever a value here.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Agent, Setup};
-use crate::model::{Call, Contact, Conversation, Direction, Message, Run};
+use crate::model::{Call, Contact, Conversation, Direction, Message, PhoneNumber, Run};
 use crate::sms;
 use crate::workflow::expression::Scope;
 
-/// Collects what is known and makes a scope of it.
+/// Collects what is known and makes a scope of it. Most expressions read little,
+/// so values are made when they are read.
 pub(super) struct Names<'a> {
     setup: &'a Setup,
-    now: Timestamp,
-    values: Vec<(String, Json)>,
-    contact_zone: Option<String>,
+    scope: Scope,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(setup: &'a Setup, now: Timestamp) -> Self {
-        Self {
-            setup,
-            now,
-            values: Vec::new(),
-            contact_zone: None,
-        }
+        let mut scope = Scope::new(now, setup.hours.clone());
+        scope.business_zone_named(setup.business.zone.clone());
+        Self { setup, scope }
     }
 
-    pub(super) fn value(mut self, name: &str, value: Json) -> Self {
-        self.values.push((name.to_owned(), value));
+    pub(super) fn value(mut self, name: &str, value: impl Into<Arc<Json>>) -> Self {
+        self.scope.set(name, value);
+        self
+    }
+
+    fn lazily(mut self, name: &str, make: impl FnOnce() -> Json + Send + 'static) -> Self {
+        self.scope.set_lazily(name, move || Arc::new(make()));
         self
     }
 
     /// `contact` and `lead`.
-    pub(super) fn contact(mut self, contact: &Contact) -> Self {
-        let zones: Vec<&str> = sms::zones::zones_of(contact.phone.as_str()).to_vec();
-        let zone = zone_of(contact, self.setup);
-        let mut lead = contact.fields.clone();
-        lead.entry("phone").or_insert_with(|| json!(contact.phone));
-        let seen = json!({
-            "phone": contact.phone,
-            "zone": zone,
-            "zones": zones,
-            "region": sms::phone::region_of(contact.phone.as_str()),
-            "opted_out": contact.opted_out.is_some(),
-        });
-        self.contact_zone = Some(zone);
-        self.value("contact", seen)
-            .value("lead", Json::Object(lead))
+    pub(super) fn contact(self, contact: &Contact) -> Self {
+        let (phone, known) = (contact.phone.clone(), contact.zone.clone());
+        let (business, opted_out) = (
+            self.setup.business.zone.clone(),
+            contact.opted_out.is_some(),
+        );
+        let (mut lead, own) = (contact.fields.clone(), contact.phone.clone());
+        self.lazily("contact", move || {
+            let zone = zone_for(&phone, known.as_deref(), &business);
+            json!({
+                "phone": phone,
+                "zone": zone,
+                "zones": sms::zones::zones_of(phone.as_str()),
+                "region": sms::phone::region_of(phone.as_str()),
+                "opted_out": opted_out,
+            })
+        })
+        .lazily("lead", move || {
+            lead.entry("phone").or_insert_with(|| json!(own));
+            Json::Object(lead)
+        })
     }
 
     /// `agent`.
     pub(super) fn agent(self, agent: &Agent) -> Self {
-        let business = self.setup.business.name.clone();
-        self.value(
-            "agent",
-            json!({
-                "id": agent.id,
-                "name": agent.name,
-                "business": business,
-                "number": agent.numbers.first(),
-            }),
-        )
+        let (id, name) = (agent.id.clone(), agent.name.clone());
+        let (business, number) = (
+            self.setup.business.name.clone(),
+            agent.numbers.first().cloned(),
+        );
+        self.lazily("agent", move || {
+            json!({ "id": id, "name": name, "business": business, "number": number })
+        })
     }
 
     /// `convo`.
     pub(super) fn conversation(self, conversation: &Conversation) -> Self {
-        let handoff = conversation.handoff.as_ref();
-        self.value(
-            "convo",
+        let (id, last) = (conversation.id.clone(), conversation.last_inbound_at);
+        let to = conversation.handoff.as_ref().map(|one| one.to.clone());
+        self.lazily("convo", move || {
             json!({
-                "id": conversation.id,
-                "handoff": {
-                    "active": handoff.is_some(),
-                    "to": handoff.map(|handoff| &handoff.to),
-                },
-                "last_inbound_at": conversation.last_inbound_at,
-            }),
-        )
+                "id": id,
+                "handoff": { "active": to.is_some(), "to": to },
+                "last_inbound_at": last,
+            })
+        })
     }
 
     /// `run`, `event`, `vars`, `call`, and the results of steps by their ids.
@@ -86,49 +89,56 @@ impl<'a> Names<'a> {
         let mut vars = constants;
         vars.extend(run.vars.clone());
         for (step, result) in &run.results {
-            self.values.push((step.clone(), result.clone()));
+            self.scope.set(step, Arc::clone(result));
         }
-        if let Some(call) = run.event.get("call") {
-            self.values.push(("call".to_owned(), call.clone()));
-        }
-        self.value("event", run.event.clone())
+        let (id, workflow) = (run.id.clone(), run.workflow.clone());
+        let (version, started_at) = (run.version, run.started_at);
+        self.event(&run.event)
             .value("vars", Json::Object(vars))
-            .value(
-                "run",
+            .lazily("run", move || {
                 json!({
-                    "id": run.id,
-                    "workflow": run.workflow,
-                    "version": run.version,
-                    "started_at": run.started_at,
+                    "id": id,
+                    "workflow": workflow,
+                    "version": version,
+                    "started_at": started_at,
                     "attempt": 1,
-                }),
-            )
+                })
+            })
+    }
+
+    /// `event`, and the `call` that is in it.
+    pub(super) fn event(self, event: &Arc<Json>) -> Self {
+        let named = self.value("event", Arc::clone(event));
+        if event.get("call").is_none() {
+            return named;
+        }
+        let event = Arc::clone(event);
+        named.lazily("call", move || {
+            event.get("call").cloned().unwrap_or_default()
+        })
     }
 
     /// The scope.
     pub(super) fn scope(self) -> Scope {
-        let mut scope = Scope::new(self.now, self.setup.hours.clone());
-        if let Ok(zone) = TimeZone::get(&self.setup.business.zone) {
-            scope.business_zone(zone);
-        }
-        if let Some(zone) = self.contact_zone.and_then(|name| TimeZone::get(&name).ok()) {
-            scope.contact_zone(zone);
-        }
-        for (name, value) in self.values {
-            scope.set(&name, value);
-        }
-        scope
+        self.scope
     }
 }
 
 /// The contact's zone: as known, else by the number where that is one zone, else
 /// the business's.
 pub(super) fn zone_of(contact: &Contact, setup: &Setup) -> String {
-    contact
-        .zone
-        .clone()
-        .or_else(|| sms::zones::zone_of(contact.phone.as_str()).map(str::to_owned))
-        .unwrap_or_else(|| setup.business.zone.clone())
+    zone_for(
+        &contact.phone,
+        contact.zone.as_deref(),
+        &setup.business.zone,
+    )
+}
+
+fn zone_for(phone: &PhoneNumber, known: Option<&str>, business: &str) -> String {
+    known
+        .or_else(|| sms::zones::zone_of(phone.as_str()))
+        .unwrap_or(business)
+        .to_owned()
 }
 
 /// A text as expressions see it.

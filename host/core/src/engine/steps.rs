@@ -1,5 +1,7 @@
 //! What each step of a run does.
 
+use std::sync::Arc;
+
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -71,14 +73,14 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
             )?;
             run.results.insert(
                 step.id.clone(),
-                json!({ "skipped": true, "timed_out": false, "ok": false }),
+                Arc::new(json!({ "skipped": true, "timed_out": false, "ok": false })),
             );
             run.cursor += 1;
             continue;
         }
         match act(world, tx, definition, &mut run, step, &scope)? {
             Next::Go(result) => {
-                run.results.insert(step.id.clone(), result);
+                run.results.insert(step.id.clone(), Arc::new(result));
                 run.cursor += 1;
             }
             Next::Wait(waiting, text) => {

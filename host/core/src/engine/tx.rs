@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Command, Notice};
 use crate::model::{
-    Batch, Contact, ConversationId, Entry, Ids, Key, MessageId, PhoneNumber, Precondition, RunId,
-    Task, Timer, Versioned, keys, record,
+    Batch, Contact, ConversationId, Entry, Ids, Key, MessageId, PhoneNumber, Precondition,
+    Revision, RunId, Task, Timer, Versioned, keys, record,
 };
 
 /// What is known of the store, by key; a key that is not in it is not known.
@@ -33,7 +33,41 @@ impl Facts {
         };
         self.0.insert(key, fact);
     }
+
+    /// Whether it is known what the store holds for a key.
+    pub fn knows(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// What is known from a commit alone: the records that it wrote. Whoever else
+    /// wrote them since shows as a conflict, as with any old fact.
+    pub fn of_commit(records: Records, revision: Revision) -> Self {
+        let facts = records.0.into_iter().map(|(key, written)| {
+            let (stored, record) = match written {
+                Some((value, record)) => {
+                    let stored = Versioned { revision, value };
+                    (Some(stored), OnceLock::from(record))
+                }
+                None => (None, OnceLock::new()),
+            };
+            (key, Fact { stored, record })
+        });
+        Self(facts.collect())
+    }
+
+    /// The record of a key, if it is known and there is one.
+    pub fn record<T: Clone + 'static>(&self, key: &Key) -> Option<T> {
+        let record = self.0.get(key)?.record.get()?;
+        record.downcast_ref::<T>().cloned()
+    }
 }
+
+/// Records that a step wrote, for the next step of the same matter.
+#[derive(Clone, Debug, Default)]
+pub struct Records(Vec<(Key, Option<Kept>)>);
+
+/// A record as bytes and as it is.
+type Kept = (Arc<[u8]>, Arc<dyn Any + Send + Sync>);
 
 /// What the store said about one key.
 #[derive(Clone, Debug)]
@@ -64,16 +98,11 @@ pub(super) trait Stored: Serialize + Clone + Send + Sync + 'static {}
 impl<T: Serialize + Clone + Send + Sync + 'static> Stored for T {}
 
 /// A record that a step wrote, as it is and not as bytes.
-trait Written {
-    fn record(&self) -> &dyn Any;
+trait Written: Any + Send + Sync {
     fn encode(&self) -> Result<Arc<[u8]>, record::Error>;
 }
 
 impl<T: Stored> Written for T {
-    fn record(&self) -> &dyn Any {
-        self
-    }
-
     fn encode(&self) -> Result<Arc<[u8]>, record::Error> {
         record::encode(self)
     }
@@ -110,14 +139,20 @@ pub(super) enum Follow {
 }
 
 /// What a step came to, before it has an answer.
-type Made = (Batch, Vec<Command>, Vec<Notice>, Vec<Entry>);
+pub(super) struct Made {
+    pub(super) batch: Batch,
+    pub(super) records: Records,
+    pub(super) commands: Vec<Command>,
+    pub(super) notices: Vec<Notice>,
+    pub(super) entries: Vec<Entry>,
+}
 
 /// The reads and writes of one step.
 pub(super) struct Tx<'a> {
     facts: &'a Facts,
     reads: RefCell<BTreeSet<&'a Key>>,
     missing: RefCell<BTreeSet<Key>>,
-    writes: BTreeMap<Key, Option<Box<dyn Written>>>,
+    writes: BTreeMap<Key, Option<Arc<dyn Written>>>,
     pub(super) commands: Vec<Command>,
     pub(super) notices: Vec<Notice>,
     pub(super) entries: Vec<Entry>,
@@ -157,7 +192,8 @@ impl<'a> Tx<'a> {
             let Some(written) = written else {
                 return Ok(None);
             };
-            return match written.record().downcast_ref::<T>() {
+            let record: &dyn Any = &**written;
+            return match record.downcast_ref::<T>() {
                 Some(record) => Ok(Some(record.clone())),
                 None => Ok(Some(record::decode(&written.encode()?)?)),
             };
@@ -172,7 +208,7 @@ impl<'a> Tx<'a> {
 
     /// Writes a record. It becomes bytes when the step ends.
     pub(super) fn put<T: Stored>(&mut self, key: Key, value: &T) -> Step<()> {
-        self.writes.insert(key, Some(Box::new(value.clone())));
+        self.writes.insert(key, Some(Arc::new(value.clone())));
         Ok(())
     }
 
@@ -260,15 +296,27 @@ impl<'a> Tx<'a> {
             })
         });
         let preconditions = preconditions.collect();
-        let mut writes = BTreeMap::new();
+        let (mut writes, mut records) = (BTreeMap::new(), Records::default());
+        // Only a command has a next step, and that reads neither feed nor timeline.
+        let goes_on = !self.commands.is_empty();
         for (key, written) in self.writes {
-            let bytes = written.map(|written| written.encode()).transpose()?;
+            let bytes = written.as_ref().map(|one| one.encode()).transpose()?;
+            if goes_on && !keys::is_only_appended(&key) {
+                let record = written.map(|one| one as Arc<dyn Any + Send + Sync>);
+                records.0.push((key.clone(), bytes.clone().zip(record)));
+            }
             writes.insert(key, bytes);
         }
         let batch = Batch {
             preconditions,
             writes,
         };
-        Ok((batch, self.commands, self.notices, self.entries))
+        Ok(Made {
+            batch,
+            records,
+            commands: self.commands,
+            notices: self.notices,
+            entries: self.entries,
+        })
     }
 }

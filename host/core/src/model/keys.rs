@@ -51,6 +51,12 @@ fn digest(parts: &[&str]) -> [u8; 20] {
     digest
 }
 
+/// Whether keys of this one's table are written once and not looked at again by
+/// the engine: the feed, timelines, the order of a conversation.
+pub fn is_only_appended(key: &Key) -> bool {
+    matches!(key.as_bytes().first(), Some(b'e' | b'j' | b'm'))
+}
+
 /// All keys of a table: from the first to just after the last.
 pub fn table(table: u8) -> (Key, Key) {
     (Key::new([table, b'/']), Key::new([table, b'/' + 1]))

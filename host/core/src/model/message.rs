@@ -1,5 +1,7 @@
 //! A text, in either direction, and the life of an outgoing one.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -191,9 +193,9 @@ pub struct Verdict {
     /// When it was asked.
     pub at: Timestamp,
     /// The rule's name: `opt_out`, `quiet_hours`, …
-    pub rule: String,
+    pub rule: Cow<'static, str>,
     /// `passed`, `refused` or `deferred`.
-    pub verdict: String,
+    pub verdict: Cow<'static, str>,
     /// A sentence.
     pub reason: String,
     /// The earliest time, when deferred.

@@ -1,6 +1,7 @@
 //! A run of a workflow, its timeline, and what the store keeps of workflows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
     /// What started it, as expressions see it.
-    pub event: Json,
+    pub event: Arc<Json>,
     /// What it was enrolled under.
     pub key: String,
     /// Whether it goes on.
@@ -97,7 +98,7 @@ pub struct Run {
     pub vars: Map<String, Json>,
     /// The results of its steps, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub results: BTreeMap<String, Json>,
+    pub results: BTreeMap<String, Arc<Json>>,
     /// How many entries its timeline has.
     pub notes: u32,
     /// When it started.

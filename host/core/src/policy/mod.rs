@@ -80,8 +80,8 @@ pub fn gate(known: &Known<'_>, now: Timestamp) -> (Ruling, Vec<Verdict>) {
         };
         verdicts.push(Verdict {
             at: now,
-            rule: (*name).to_owned(),
-            verdict: verdict.to_owned(),
+            rule: (*name).into(),
+            verdict: verdict.into(),
             reason,
             until,
         });

@@ -157,7 +157,7 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
 pub(crate) fn run_in_full(one: &Run, timeline: &[Note], catalog: &Catalog) -> Value {
     let mut value = run(one, catalog);
     if let Some(map) = value.as_object_mut() {
-        map.insert("event".to_owned(), one.event.clone());
+        map.insert("event".to_owned(), json!(one.event));
         map.insert("vars".to_owned(), json!(one.vars));
         map.insert("results".to_owned(), json!(one.results));
         let timeline: Vec<Value> = timeline

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ringback_core::engine::{Command, Finding, Gated, Input, PlaceResult, SendResult, Voice};
+use ringback_core::engine::{Command, Facts, Finding, Gated, Input, PlaceResult, SendResult, Voice};
 use ringback_core::model::{Call, CallId, Message, MessageId, Problem, keys};
 use ringback_sandbox::contract::calling::{CallStep, OutgoingCall, Script};
 use ringback_sandbox::contract::http::{Answer, Ask, Failure, Reason};
 use ringback_sandbox::contract::texting::{FindStep, OutgoingText, SendStep};
 use ringback_store::Permit;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::connectors::{Connector, Connectors};
 use super::wire::{Wire, retry_after};
@@ -20,32 +20,34 @@ use super::{Host, clock};
 /// How many requests one talk with a provider may have.
 const TALK: usize = 8;
 
-/// Carries out one command.
-pub(super) async fn perform(host: &Arc<Host>, permit: Permit<Command>) {
+/// Carries out one command. `known` is what its commit wrote.
+pub(super) async fn perform(host: &Arc<Host>, permit: Permit<Command>, known: Facts) {
     match permit.into_command() {
         Command::Send(gated) => {
-            let result = send(host, &gated).await;
+            let result = send(host, &gated, &known).await;
             log_send(gated.message(), &result);
-            host.conclude(Input::Sent(gated.message().clone(), result))
+            host.conclude(Input::Sent(gated.message().clone(), result), known)
                 .await;
         }
         Command::Look(message) => {
             let finding = look(host, &message).await;
-            host.conclude(Input::Looked(message, finding)).await;
+            host.conclude(Input::Looked(message, finding), known).await;
         }
         Command::Place(call) => {
             let result = place(host, &call).await;
             if let PlaceResult::Refused(problem) | PlaceResult::Unknown(problem) = &result {
                 warn!(call = %call, "the call was not placed: {}", problem.text);
             }
-            host.conclude(Input::Placed(call, result)).await;
+            host.conclude(Input::Placed(call, result), known).await;
         }
     }
 }
 
 fn log_send(message: &MessageId, result: &SendResult) {
     match result {
-        SendResult::Accepted { provider_id } => info!(%message, provider_id, "the provider has it"),
+        SendResult::Accepted { provider_id } => {
+            debug!(%message, provider_id, "the provider has it");
+        }
         SendResult::Misconfigured(problem) => {
             error!(%message, code = problem.code, "the connection's settings do not work: {}", problem.text);
         }
@@ -195,11 +197,17 @@ async fn outgoing(host: &Host, message: &Message, now: Timestamp) -> OutgoingTex
 }
 
 /// Hands a text to its provider.
-async fn send(host: &Arc<Host>, gated: &Gated) -> SendResult {
-    let message = match host.read::<Message>(&keys::message(gated.message())).await {
-        Ok(Some(message)) => message,
-        Ok(None) => return SendResult::Rejected(problem("gone", "the text is not in the store")),
-        Err(error) => return SendResult::Unavailable(problem("store", error.to_string())),
+async fn send(host: &Arc<Host>, gated: &Gated, known: &Facts) -> SendResult {
+    let key = keys::message(gated.message());
+    let message = match known.record::<Message>(&key) {
+        Some(message) => message,
+        None => match host.read::<Message>(&key).await {
+            Ok(Some(message)) => message,
+            Ok(None) => {
+                return SendResult::Rejected(problem("gone", "the text is not in the store"));
+            }
+            Err(error) => return SendResult::Unavailable(problem("store", error.to_string())),
+        },
     };
     let connectors = host.connectors();
     let Some(connector) = connectors.get(&message.connection) else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ringback_core::engine::{
-    self, Act, Answer, Catalog, Command, Decision, Facts, Input, Notice, Setup, World,
+    self, Act, Answer, Catalog, Command, Decision, Facts, Input, Notice, Records, Setup, World,
 };
 use ringback_core::model::{Contact, Entry, Key, PhoneNumber, Versioned, keys, record};
 use ringback_store::{Outcome, Permit, Store, commit_with};
@@ -219,15 +219,26 @@ impl Host {
     /// # Errors
     /// See [`Error`].
     pub(super) async fn take_anyway(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
+        self.take_knowing(input, Facts::default()).await
+    }
+
+    /// Takes an input about which something is known already. What is old by now
+    /// shows as a conflict, and is read anew.
+    async fn take_knowing(
+        self: &Arc<Self>,
+        input: &Input,
+        mut known: Facts,
+    ) -> Result<Answer, Error> {
         let seed = clock::seed();
         for attempt in 0..TRIES {
-            let act = self.decide(input, seed).await?;
+            let act = self.decide(input, seed, std::mem::take(&mut known)).await?;
             if act.batch.is_empty() && act.commands.is_empty() {
                 self.notice(&act.notices);
                 return Ok(act.answer);
             }
             let Act {
                 batch,
+                records,
                 commands,
                 notices,
                 entries,
@@ -242,7 +253,7 @@ impl Host {
             match commit_with(self.store.as_ref(), batch, commands).await? {
                 Outcome::Done(permits) => {
                     self.count(kind(input));
-                    self.after(permits, &notices, entries, timers);
+                    self.after(permits, records, &notices, entries, timers);
                     return Ok(answer);
                 }
                 Outcome::Conflict(_) => {
@@ -257,7 +268,7 @@ impl Host {
     }
 
     /// Loads facts until the engine can decide.
-    async fn decide(&self, input: &Input, seed: u128) -> Result<Act, Error> {
+    async fn decide(&self, input: &Input, seed: u128, mut facts: Facts) -> Result<Act, Error> {
         let setup = self.setup.load();
         let catalog = self.catalog.load();
         let world = World {
@@ -265,8 +276,9 @@ impl Host {
             workflows: &catalog,
         };
         let now = clock::now();
-        let mut facts = Facts::default();
-        self.load(&mut facts, engine::expected(input)).await?;
+        let mut expected = engine::expected(input);
+        expected.retain(|key| !facts.knows(key));
+        self.load(&mut facts, expected).await?;
         loop {
             match engine::step(world, &facts, input, now, seed)? {
                 Decision::Act(act) => return Ok(act),
@@ -291,6 +303,7 @@ impl Host {
     fn after(
         self: &Arc<Self>,
         permits: Vec<Permit<Command>>,
+        records: Records,
         notices: &[Notice],
         entries: Vec<Entry>,
         timers: Vec<Key>,
@@ -305,9 +318,10 @@ impl Host {
         }
         for permit in permits {
             let host = Arc::clone(self);
+            let known = Facts::of_commit(records.clone(), permit.revision());
             self.in_flight.fetch_add(1, Ordering::AcqRel);
             tokio::spawn(async move {
-                perform::perform(&host, permit).await;
+                perform::perform(&host, permit, known).await;
                 if host.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
                     host.idle.notify_waiters();
                 }
@@ -343,11 +357,12 @@ impl Host {
     }
 
     /// Stores the outcome of something that was begun, for as long as it takes:
-    /// if the process dies before, the next start settles it.
-    pub(super) async fn conclude(self: &Arc<Self>, input: Input) {
+    /// if the process dies before, the next start settles it. `known` is what the
+    /// commit that began it wrote.
+    pub(super) async fn conclude(self: &Arc<Self>, input: Input, mut known: Facts) {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.take_anyway(&input).await {
+            match self.take_knowing(&input, std::mem::take(&mut known)).await {
                 Ok(_) => return,
                 Err(problem) => {
                     error!("could not store an outcome: {problem}");

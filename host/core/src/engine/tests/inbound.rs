@@ -117,7 +117,7 @@ fn stop_ends_runs_and_later_texts_are_refused_with_their_verdicts() {
     let verdicts = host.message(&refused).verdicts;
     assert_eq!(verdicts.len(), 1);
     assert_eq!(
-        (verdicts[0].rule.as_str(), verdicts[0].verdict.as_str()),
+        (&*verdicts[0].rule, &*verdicts[0].verdict),
         ("opt_out", "refused")
     );
     host.call("C2", CallOutcome::NoAnswer);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -76,7 +76,7 @@ pub(crate) const ROOTS: &[&str] = &[
 /// like this, so no expression can reach it.
 pub(crate) const HIDDEN: &str = " scope";
 
-/// The values and questions of one evaluation. Cheap to build: a value is
+/// The values and questions of one evaluation. Cheap to build: a value is made and
 /// translated when an expression first reads it. Cloning shares everything.
 #[derive(Clone)]
 pub struct Scope {
@@ -87,15 +87,24 @@ pub struct Scope {
 pub(crate) struct Inner {
     values: BTreeMap<String, Entry>,
     pub(crate) now: Timestamp,
-    pub(crate) contact_zone: Option<TimeZone>,
-    pub(crate) business_zone: Option<TimeZone>,
+    contact_zone: Option<Zone>,
+    business_zone: Option<Zone>,
     pub(crate) services: Arc<dyn Services>,
 }
 
 #[derive(Clone)]
 struct Entry {
-    json: Arc<Json>,
+    json: Arc<Lazy<Arc<Json>>>,
     value: OnceLock<Jinja>,
+}
+
+type Zone = Arc<Lazy<TimeZone>>;
+
+/// A value that is made when it is first read.
+type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
+fn lazy<T>(make: impl FnOnce() -> T + Send + 'static) -> Arc<Lazy<T>> {
+    Arc::new(LazyLock::new(Box::new(make)))
 }
 
 impl Scope {
@@ -115,8 +124,18 @@ impl Scope {
     /// Sets a root: `contact`, `event`, `vars`, a step's id … A string under a
     /// key `at`, `…_at` or `…At` that is an RFC 3339 time becomes a time.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Arc<Json>>) -> &mut Self {
+        let value = value.into();
+        self.set_lazily(name, move || value)
+    }
+
+    /// Sets a root that is made when an expression first reads it.
+    pub fn set_lazily(
+        &mut self,
+        name: impl Into<String>,
+        make: impl FnOnce() -> Arc<Json> + Send + 'static,
+    ) -> &mut Self {
         let entry = Entry {
-            json: value.into(),
+            json: lazy(make),
             value: OnceLock::new(),
         };
         Arc::make_mut(&mut self.inner)
@@ -128,19 +147,26 @@ impl Scope {
     /// The zone times are put into words in: opening hours and appointments are
     /// at the business, so it is the business's unless `local` says otherwise.
     pub fn business_zone(&mut self, zone: TimeZone) -> &mut Self {
+        Arc::make_mut(&mut self.inner).business_zone = Some(lazy(move || zone));
+        self
+    }
+
+    /// The same by its IANA name; UTC if there is no such zone.
+    pub fn business_zone_named(&mut self, name: String) -> &mut Self {
+        let zone = lazy(move || TimeZone::get(&name).unwrap_or(TimeZone::UTC));
         Arc::make_mut(&mut self.inner).business_zone = Some(zone);
         self
     }
 
     /// The contact's zone: used when there is no business zone.
     pub fn contact_zone(&mut self, zone: TimeZone) -> &mut Self {
-        Arc::make_mut(&mut self.inner).contact_zone = Some(zone);
+        Arc::make_mut(&mut self.inner).contact_zone = Some(lazy(move || zone));
         self
     }
 
     /// The value of a root, as it was set.
     pub fn get(&self, name: &str) -> Option<&Json> {
-        self.inner.values.get(name).map(|entry| entry.json.as_ref())
+        self.inner.values.get(name).map(|entry| &***entry.json)
     }
 
     /// The moment expressions take as now.
@@ -167,7 +193,7 @@ impl Inner {
     /// The zone for words about times that carry none.
     pub(crate) fn zone(&self) -> TimeZone {
         let zone = self.business_zone.as_ref().or(self.contact_zone.as_ref());
-        zone.cloned().unwrap_or(TimeZone::UTC)
+        zone.map_or(TimeZone::UTC, |zone| TimeZone::clone(zone))
     }
 }
 
@@ -190,12 +216,10 @@ impl Object for Root {
             return Some(Jinja::from_dyn_object(Arc::clone(self)));
         }
         match self.0.values.get(key) {
-            Some(entry) if !(entry.json.is_null() && ROOTS.contains(&key)) => Some(
-                entry
-                    .value
-                    .get_or_init(|| translate("", &entry.json))
-                    .clone(),
-            ),
+            Some(entry) if !(entry.json.is_null() && ROOTS.contains(&key)) => {
+                let value = || translate("", &entry.json);
+                Some(entry.value.get_or_init(value).clone())
+            }
             _ if ROOTS.contains(&key) => {
                 Some(Jinja::from_pairs(std::iter::empty::<(&str, Jinja)>()))
             }
