@@ -2,8 +2,12 @@
 //! that the author knows what to change.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
@@ -199,33 +203,104 @@ pub(crate) fn cause(error: &wasmtime::Error, limits: &Limits) -> Cause {
     }
 }
 
-/// Runs one function of one interface in a store of its own, and drops the
-/// store. `$exports` is the place of the interface, if the plugin has it.
+/// An instance that was started and may be called: once, or again for the same
+/// webhook, which is no new matter. Its slot is taken for as long as it lives.
+pub(crate) struct Session {
+    pub(crate) store: Store<State>,
+    pub(crate) instance: Instance,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+impl Session {
+    /// Makes it as it was before its first call, as far as limits go.
+    pub(crate) fn renew(
+        &mut self,
+        limits: &Limits,
+        context: Option<&Context>,
+        received_at: Option<u32>,
+    ) {
+        self.store.set_hostcall_fuel(limits.copied);
+        let state = self.store.data_mut();
+        state.renew(limits);
+        state.context = context.cloned();
+        state.received_at = received_at;
+    }
+}
+
+impl Frame<'_> {
+    /// Starts an instance.
+    pub(crate) async fn open(
+        &self,
+        pre: &InstancePre<State>,
+        context: Option<&Context>,
+        received_at: Option<u32>,
+    ) -> Result<Session, Error> {
+        let limits = &self.host.limits;
+        let mut store = self.store(context, received_at);
+        let slots = Arc::clone(&self.host.slots);
+        let work = async {
+            let slot = slots.acquire_owned().await?;
+            let _ticking = self.host.tick();
+            let instance = pre.instantiate_async(&mut store).await?;
+            wasmtime::Result::Ok((instance, slot))
+        };
+        let cause = match timeout(limits.wall_time, work).await {
+            Ok(Ok((instance, slot))) => {
+                return Ok(Session {
+                    store,
+                    instance,
+                    _slot: slot,
+                });
+            }
+            Ok(Err(error)) => cause(&error, limits),
+            Err(_) => Cause::WallTime(limits.wall_time),
+        };
+        Err(self.failed(store.data(), cause))
+    }
+}
+
+/// Runs one function of one interface, in the session that is given or in one of
+/// its own, and gives its result and the session. `$exports` is the place of the
+/// interface, if the plugin has it.
 macro_rules! invoke {
-    ($frame:expr, $pre:expr, $exports:expr, $context:expr, $received_at:expr, $method:ident($($arg:expr),*)) => {{
+    ($frame:expr, $pre:expr, $exports:expr, $context:expr, $received_at:expr, $session:expr, $method:ident($($arg:expr),*)) => {{
         let frame: $crate::call::Frame<'_> = $frame;
+        let (context, received_at) = ($context, $received_at);
+        let limits = &frame.host.limits;
         match $exports {
             None => Err(frame.error($crate::call::Cause::NoRole)),
             Some(exports) => {
-                let limits = &frame.host.limits;
-                let mut store = frame.store($context, $received_at);
-                let work = async {
-                    // Closed never: the semaphore lives as long as the host.
-                    let _slot = frame.host.slots.acquire().await;
-                    let _ticking = frame.host.tick();
-                    let instance = $pre.instantiate_async(&mut store).await?;
-                    let guest = exports.load(&mut store, &instance)?;
-                    guest.$method(&mut store, $($arg),*).await
-                };
-                match ::tokio::time::timeout(limits.wall_time, work).await {
-                    Ok(Ok(value)) => Ok(value),
-                    Ok(Err(error)) => {
-                        let cause = $crate::call::cause(&error, limits);
-                        Err(frame.failed(store.data(), cause))
+                let session: Option<$crate::call::Session> = $session;
+                let session = match session {
+                    Some(mut session) => {
+                        session.renew(limits, context, received_at);
+                        Ok(session)
                     }
-                    Err(_) => {
-                        let cause = $crate::call::Cause::WallTime(limits.wall_time);
-                        Err(frame.failed(store.data(), cause))
+                    None => frame.open(&$pre, context, received_at).await,
+                };
+                match session {
+                    Err(error) => Err(error),
+                    Ok(mut session) => {
+                        let work = async {
+                            let _ticking = frame.host.tick();
+                            let guest = exports.load(&mut session.store, &session.instance)?;
+                            guest.$method(&mut session.store, $($arg),*).await
+                        };
+                        let cause = match ::tokio::time::timeout(limits.wall_time, work).await {
+                            Ok(Ok(value)) => Ok(value),
+                            Ok(Err(error)) => Err($crate::call::cause(&error, limits)),
+                            Err(_) => Err($crate::call::Cause::WallTime(limits.wall_time)),
+                        };
+                        match cause {
+                            Ok(value) => Ok((value, session)),
+                            Err(cause) => Err(frame.failed(session.store.data(), cause)),
+                        }
                     }
                 }
             }

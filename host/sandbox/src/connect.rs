@@ -1,22 +1,36 @@
 //! Calling a connector: webhooks, texts, calls.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::bindings::contract::calling::{CallPlan, CallReport, CallStep, OutgoingCall};
 use crate::bindings::contract::http::{Answer, Ask, Failure};
 use crate::bindings::contract::texting::{
     DeliveryReport, FindStep, IncomingText, OutgoingText, SendStep,
 };
 use crate::bindings::contract::webhook::{ParseError, Reply, Request};
-use crate::call::{Cause, Error, Frame, invoke};
+use crate::call::{Cause, Error, Frame, Session, invoke};
 use crate::limits::ASK_STATE;
 use crate::plugin::{Context, Plugin};
 
 /// A webhook whose signature was found genuine. Only [`Plugin::verify`] makes
 /// one, and only one of these can be read: so nothing is parsed unverified.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Verified {
     request: Request,
     plugin: String,
     connection: String,
+    /// The instance that verified it: it may also read it, since that is one
+    /// matter, and starting another takes as long as the reading itself.
+    session: Mutex<Option<(String, Session)>>,
+}
+
+impl Verified {
+    /// The instance, if it is of this version of the plugin.
+    fn session(&self, digest: &str) -> Option<Session> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, session) = session.take()?;
+        (of == digest).then_some(session)
+    }
 }
 
 impl Verified {
@@ -60,16 +74,18 @@ impl Plugin {
             &self.exports.connector,
             Some(context),
             Some(request.received_at),
+            None,
             call_verify(&request)
         );
         match answer {
-            Ok(Ok(true)) => Ok(Verified {
+            Ok((Ok(true), session)) => Ok(Verified {
                 request,
                 plugin: self.name.clone(),
                 connection: context.connection.name.clone(),
+                session: Mutex::new(Some((self.digest.clone(), session))),
             }),
-            Ok(Ok(false)) => Err(VerifyError::Refused),
-            Ok(Err(reason)) => Err(VerifyError::Unchecked(reason)),
+            Ok((Ok(false), _)) => Err(VerifyError::Refused),
+            Ok((Err(reason), _)) => Err(VerifyError::Unchecked(reason)),
             Err(error) => Err(VerifyError::Unchecked(error.to_string())),
         }
     }
@@ -90,8 +106,10 @@ impl Plugin {
             &self.exports.texting,
             Some(context),
             None,
+            None,
             call_send(text, answer)
-        )?;
+        )?
+        .0;
         if let Ok(SendStep::Ask(ask)) = &step {
             check_ask(frame, ask)?;
         }
@@ -115,8 +133,10 @@ impl Plugin {
             &self.exports.texting,
             Some(context),
             None,
+            None,
             call_find(text, &attempted_at, answer)
-        )?;
+        )?
+        .0;
         if let Ok(FindStep::Ask(ask)) = &step {
             check_ask(frame, ask)?;
         }
@@ -137,8 +157,10 @@ impl Plugin {
             &self.exports.calling,
             Some(context),
             None,
+            None,
             call_place(call, answer)
-        )?;
+        )?
+        .0;
         if let Ok(CallStep::Ask(ask)) = &step {
             check_ask(frame, ask)?;
         }
@@ -158,8 +180,10 @@ impl Plugin {
             &self.exports.texting,
             Some(context),
             Some(webhook.request.received_at),
+            webhook.session(&self.digest),
             call_read_text(&webhook.request)
         )
+        .map(|(read, _)| read)
     }
 
     /// Reads a delivery report.
@@ -175,8 +199,10 @@ impl Plugin {
             &self.exports.texting,
             Some(context),
             Some(webhook.request.received_at),
+            webhook.session(&self.digest),
             call_read_report(&webhook.request)
         )
+        .map(|(read, _)| read)
     }
 
     /// Reads a webhook about a call, also the one that asks what to do with it.
@@ -192,8 +218,10 @@ impl Plugin {
             &self.exports.calling,
             Some(context),
             Some(webhook.request.received_at),
+            webhook.session(&self.digest),
             call_read_call(&webhook.request)
         )
+        .map(|(read, _)| read)
     }
 
     /// Puts what to do with an incoming call into the provider's words.
@@ -210,8 +238,10 @@ impl Plugin {
             &self.exports.calling,
             Some(context),
             Some(webhook.request.received_at),
+            webhook.session(&self.digest),
             call_answer_call(&webhook.request, plan)
         )
+        .map(|(read, _)| read)
     }
 
     /// The frame for reading a webhook, if it was verified by this plugin for

@@ -55,7 +55,7 @@ pub(crate) struct Host {
     pub(crate) linker: Linker<State>,
     pub(crate) limits: Limits,
     pub(crate) cache: Option<Cache>,
-    pub(crate) slots: Semaphore,
+    pub(crate) slots: Arc<Semaphore>,
     ticker: Ticker,
 }
 
@@ -74,7 +74,7 @@ impl Sandbox {
                 linker,
                 limits: options.limits,
                 cache,
-                slots: Semaphore::new(CALLS as usize),
+                slots: Arc::new(Semaphore::new(CALLS as usize)),
                 ticker,
             }),
         })

@@ -290,9 +290,11 @@ impl Plugin {
                 &self.exports.connector,
                 None,
                 None,
+                None,
                 call_describe()
             );
-            self.description = Some(description.map_err(Error::Start)?);
+            let (description, _) = description.map_err(Error::Start)?;
+            self.description = Some(description);
         }
         Ok(())
     }

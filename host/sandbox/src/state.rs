@@ -50,6 +50,13 @@ impl State {
             stderr,
         }
     }
+
+    /// Allows another call as much as the first had.
+    pub(crate) fn renew(&mut self, limits: &Limits) {
+        self.ticks_left = limits.ticks();
+        self.lines_left = limits.log_lines;
+        self.last_lines.clear();
+    }
 }
 
 impl WasiView for State {

@@ -32,7 +32,7 @@ pub(super) fn note(
         what: what.to_owned(),
         text: text.to_owned(),
     };
-    tx.put(keys::note(&run.id, run.notes), &note)?;
+    tx.note(&run.id, run.notes, note);
     run.notes += 1;
     run.updated_at = tx.now;
     Ok(())

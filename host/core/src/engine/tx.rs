@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Command, Notice};
 use crate::model::{
-    Batch, Contact, ConversationId, Entry, Ids, Key, MessageId, PhoneNumber, Precondition,
-    Revision, RunId, Task, Timer, Versioned, keys, record,
+    Batch, Contact, ConversationId, Entries, Entry, Ids, Key, MessageId, Note, Notes, PhoneNumber,
+    Precondition, Revision, RunId, Task, Timer, Versioned, keys, record,
 };
 
 /// What is known of the store, by key; a key that is not in it is not known.
@@ -82,7 +82,11 @@ impl Fact {
         let Some(stored) = &self.stored else {
             return Ok(None);
         };
-        if let Some(record) = self.record.get().and_then(|known| known.downcast_ref::<T>()) {
+        if let Some(record) = self
+            .record
+            .get()
+            .and_then(|known| known.downcast_ref::<T>())
+        {
             return Ok(Some(record.clone()));
         }
         let record: T = record::decode(&stored.value)?;
@@ -156,6 +160,8 @@ pub(super) struct Tx<'a> {
     pub(super) commands: Vec<Command>,
     pub(super) notices: Vec<Notice>,
     pub(super) entries: Vec<Entry>,
+    /// Additions to timelines: whose, the number of the first, and they.
+    notes: Vec<(RunId, u32, Vec<Note>)>,
     follow: VecDeque<Follow>,
     pub(super) ids: Ids,
     pub(super) now: Timestamp,
@@ -171,6 +177,7 @@ impl<'a> Tx<'a> {
             commands: Vec::new(),
             notices: Vec::new(),
             entries: Vec::new(),
+            notes: Vec::new(),
             follow: VecDeque::new(),
             ids: Ids::new(now, seed),
             now,
@@ -263,6 +270,14 @@ impl<'a> Tx<'a> {
         self.entries.push(entry);
     }
 
+    /// Adds a note to a run's timeline; `number` counts up with each.
+    pub(super) fn note(&mut self, run: &RunId, number: u32, note: Note) {
+        match self.notes.iter_mut().find(|(id, ..)| id == run) {
+            Some((.., notes)) => notes.push(note),
+            None => self.notes.push((run.clone(), number, vec![note])),
+        }
+    }
+
     /// Leaves work for later in this step.
     pub(super) fn follow(&mut self, work: Follow) {
         self.follow.push_back(work);
@@ -283,9 +298,12 @@ impl<'a> Tx<'a> {
 
     /// The batch: what was written, under the condition of what was read.
     pub(super) fn into_batch(mut self) -> Step<Made> {
-        for entry in std::mem::take(&mut self.entries) {
-            self.put(keys::event(&entry.id), &entry)?;
-            self.entries.push(entry);
+        if let Some(first) = self.entries.first() {
+            let key = keys::event(&first.id);
+            self.put(key, &Entries::Many(self.entries.clone()))?;
+        }
+        for (run, number, notes) in std::mem::take(&mut self.notes) {
+            self.put(keys::note(&run, number), &Notes::Many(notes))?;
         }
         let reads = self.reads.into_inner();
         let preconditions = reads.into_iter().filter_map(|key| {

@@ -33,6 +33,27 @@ pub struct Entry {
     pub data: Json,
 }
 
+/// The entries of one commit, as they are stored: together, because a commit has
+/// several and each record of its own costs as much as a large one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Entries {
+    /// In the order of their ids.
+    Many(Vec<Entry>),
+    /// One by itself, as version 0.1.0 wrote them.
+    One(Box<Entry>),
+}
+
+impl Entries {
+    /// All of them, in the order of their ids.
+    pub fn into_vec(self) -> Vec<Entry> {
+        match self {
+            Self::Many(entries) => entries,
+            Self::One(entry) => vec![*entry],
+        }
+    }
+}
+
 /// A genuine webhook that could not be read: kept so that it can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawWebhook {

@@ -8,10 +8,10 @@
 //! | `b` | connection, provider's call id | id of our call |
 //! | `c` | conversation id | [`super::Conversation`] |
 //! | `d` | definition hash | [`super::StoredDefinition`] |
-//! | `e` | event id | [`super::Entry`] of the feed |
+//! | `e` | event id, of the first | [`super::Entries`] of the feed, those of one commit |
 //! | `g` | key id | an API key, hashed |
 //! | `i` | message or call id | in flight: an attempt without an outcome |
-//! | `j` | run id, number | [`super::Note`] of the run's timeline |
+//! | `j` | run id, number of the first | [`super::Notes`] of the run's timeline, those of one commit |
 //! | `k` | source, foreign id | dedupe and idempotency |
 //! | `l` | workflow id, enrollment key | [`super::Enrollment`] |
 //! | `m` | conversation id, message id | order of a conversation |
@@ -91,7 +91,7 @@ pub fn definition(hash: &str) -> Key {
     key(b'd', &[hash.as_bytes()])
 }
 
-/// An entry of the feed.
+/// The entries that one commit added to the feed, by the first of their ids.
 pub fn event(id: &EventId) -> Key {
     key(b'e', &[id.as_str().as_bytes()])
 }
@@ -111,7 +111,7 @@ pub fn call_in_flight(id: &CallId) -> Key {
     key(b'i', &[id.as_str().as_bytes()])
 }
 
-/// An entry of a run's timeline.
+/// What one commit added to a run's timeline, by the number of the first.
 pub fn note(run: &RunId, number: u32) -> Key {
     key(b'j', &[run.as_str().as_bytes(), &number.to_be_bytes()])
 }

@@ -196,11 +196,75 @@ pub struct Verdict {
     pub rule: Cow<'static, str>,
     /// `passed`, `refused` or `deferred`.
     pub verdict: Cow<'static, str>,
-    /// A sentence.
+    /// A sentence; empty when it passed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// The earliest time, when deferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// How verdicts are stored: most of a text's record would be rules that had
+/// nothing against it, so these stand together.
+pub(super) mod verdicts {
+    use std::borrow::Cow;
+
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Verdict;
+
+    const PASSED: &str = "passed";
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Stored<'a> {
+        Passed {
+            at: Timestamp,
+            passed: Vec<Cow<'static, str>>,
+        },
+        One(Cow<'a, Verdict>),
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        all: &[Verdict],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let plain = |one: &Verdict| one.verdict == PASSED && one.reason.is_empty();
+        let groups = all.chunk_by(|one, two| plain(one) && plain(two) && one.at == two.at);
+        to.collect_seq(groups.filter_map(|group| {
+            let first = group.first()?;
+            Some(if plain(first) {
+                Stored::Passed {
+                    at: first.at,
+                    passed: group.iter().map(|one| one.rule.clone()).collect(),
+                }
+            } else {
+                Stored::One(Cow::Borrowed(first))
+            })
+        }))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Verdict>, D::Error> {
+        let mut all = Vec::new();
+        for stored in Vec::<Stored<'_>>::deserialize(from)? {
+            match stored {
+                Stored::One(one) => all.push(one.into_owned()),
+                Stored::Passed { at, passed } => {
+                    all.extend(passed.into_iter().map(|rule| Verdict {
+                        at,
+                        rule,
+                        verdict: PASSED.into(),
+                        reason: String::new(),
+                        until: None,
+                    }))
+                }
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// A text.
@@ -258,7 +322,7 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     /// What the gate's rules said, each time they were asked; repeats are kept once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "verdicts")]
     pub verdicts: Vec<Verdict>,
     /// How often the provider was asked about the present unknown attempt.
     #[serde(default)]

@@ -20,13 +20,13 @@ pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
 pub use call::{Call, CallStatus};
 pub use contact::{Contact, OptOut, OptOutSource, Recent, RunRef, Thread};
 pub use conversation::{Conversation, Handoff};
-pub use feed::{Entry, RawWebhook};
+pub use feed::{Entries, Entry, RawWebhook};
 pub use ids::{CallId, ConversationId, EventId, Ids, MessageId, RunId};
 pub use message::{
     Attachment, Attempt, Direction, Message, Origin, Outcome, Problem, Status, Verdict,
 };
 pub use phone::PhoneNumber;
-pub use run::{Enrollment, Head, Note, Run, RunStatus, StoredDefinition, Tick, Waiting};
+pub use run::{Enrollment, Head, Note, Notes, Run, RunStatus, StoredDefinition, Tick, Waiting};
 pub use secret::Secret;
 pub use timer::{Task, Timer};
 

@@ -124,6 +124,26 @@ pub struct Note {
     pub text: String,
 }
 
+/// What one commit added to a run's timeline, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Notes {
+    /// In their order.
+    Many(Vec<Note>),
+    /// One by itself, as version 0.1.0 wrote them.
+    One(Note),
+}
+
+impl Notes {
+    /// All of them, in their order.
+    pub fn into_vec(self) -> Vec<Note> {
+        match self {
+            Self::Many(notes) => notes,
+            Self::One(note) => vec![note],
+        }
+    }
+}
+
 /// The last enrollment of a key in a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrollment {

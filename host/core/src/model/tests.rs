@@ -152,3 +152,48 @@ fn phone_numbers() {
     check("+1234567890123456", false);
     check("+1512555010x", false);
 }
+
+#[test]
+fn verdicts_are_stored_together_and_read_as_they_were() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Holder {
+        #[serde(with = "super::message::verdicts")]
+        verdicts: Vec<Verdict>,
+    }
+    let at: Timestamp = "2026-11-18T16:00:00Z".parse().unwrap();
+    let verdict = |rule: &'static str, verdict: &'static str, reason: &str| Verdict {
+        at,
+        rule: rule.into(),
+        verdict: verdict.into(),
+        reason: reason.to_owned(),
+        until: None,
+    };
+    let later = Verdict {
+        at: at + jiff::SignedDuration::from_secs(1),
+        ..verdict("opt_out", "passed", "")
+    };
+    let holder = Holder {
+        verdicts: vec![
+            verdict("opt_out", "passed", ""),
+            verdict("country", "passed", ""),
+            later,
+            verdict("handoff", "passed", "nobody has it"),
+            verdict("quiet_hours", "refused", "at night"),
+            verdict("quiet_hours", "refused", "still"),
+        ],
+    };
+    let json = serde_json::to_string(&holder).unwrap();
+    assert_eq!(
+        json,
+        r#"{"verdicts":[{"at":"2026-11-18T16:00:00Z","passed":["opt_out","country"]},"#.to_owned()
+            + r#"{"at":"2026-11-18T16:00:01Z","passed":["opt_out"]},"#
+            + r#"{"at":"2026-11-18T16:00:00Z","rule":"handoff","verdict":"passed","reason":"nobody has it"},"#
+            + r#"{"at":"2026-11-18T16:00:00Z","rule":"quiet_hours","verdict":"refused","reason":"at night"},"#
+            + r#"{"at":"2026-11-18T16:00:00Z","rule":"quiet_hours","verdict":"refused","reason":"still"}]}"#
+    );
+    assert_eq!(serde_json::from_str::<Holder>(&json).unwrap(), holder);
+    // As version 0.1.0 wrote them.
+    let old = r#"{"verdicts":[{"at":"2026-11-18T16:00:00Z","rule":"opt_out","verdict":"passed","reason":""}]}"#;
+    let read: Holder = serde_json::from_str(old).unwrap();
+    assert_eq!(read.verdicts, [verdict("opt_out", "passed", "")]);
+}

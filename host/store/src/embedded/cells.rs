@@ -57,22 +57,18 @@ pub(super) fn get(tree: &Tree, key: &Key) -> Result<Option<Versioned>, Error> {
     cell.map(|cell| value(tree, key, &cell)).transpose()
 }
 
-/// The pairs of a range, in order from either end. Values are read as they come.
-pub(super) fn range<'t>(
-    tree: &'t Tree,
+/// The cells of a range, in order from either end, for [`value`] to read.
+pub(super) fn range(
+    tree: &Tree,
     from: &Key,
     to: Option<&Key>,
-) -> impl DoubleEndedIterator<Item = Result<(Key, Versioned), Error>> + use<'t> {
+) -> impl DoubleEndedIterator<Item = Result<(Key, IVec), Error>> + use<> {
     let to = to.map_or_else(|| vec![CELL + 1], cell_key);
     let range = tree.range(cell_key(from)..to);
-    range.map(|pair| own(tree, pair))
-}
-
-fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned), Error> {
-    let (key, cell) = pair.map_err(state)?;
-    let key = Key::new(key.get(1..).unwrap_or_default());
-    let value = value(tree, &key, &cell)?;
-    Ok((key, value))
+    range.map(|pair| {
+        let (key, cell) = pair.map_err(state)?;
+        Ok((Key::new(key.get(1..).unwrap_or_default()), cell))
+    })
 }
 
 /// Brings a memtable into sled; doing so again changes nothing. `last` is the
@@ -81,11 +77,7 @@ fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned)
 /// Key by key and not as one batch of sled's, which would keep readers out: they
 /// look into the memtable first, and after a crash in the middle the journal is
 /// replayed from before.
-pub(super) fn apply(
-    tree: &Tree,
-    table: &Memtable,
-    last: Option<Revision>,
-) -> Result<(), Error> {
+pub(super) fn apply(tree: &Tree, table: &Memtable, last: Option<Revision>) -> Result<(), Error> {
     let (mut name, mut cell) = (Vec::new(), Vec::new());
     for (key, written) in table.iter() {
         name.clear();
@@ -177,7 +169,8 @@ impl<'a> Cell<'a> {
     }
 }
 
-fn value(tree: &Tree, key: &Key, bytes: &[u8]) -> Result<Versioned, Error> {
+/// The value that a cell stands for.
+pub(super) fn value(tree: &Tree, key: &Key, bytes: &[u8]) -> Result<Versioned, Error> {
     let cell = Cell::read(bytes, key)?;
     let value = match cell.body {
         Body::Whole(value) => Arc::from(value),

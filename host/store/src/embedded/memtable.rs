@@ -191,18 +191,27 @@ fn newest<'a>(
     })
 }
 
-/// The pairs of a range: those of sled, under what was written since. `before`
-/// says which of two keys comes first. Stops at the first error.
-pub(super) fn over<'a, E>(
+/// The pairs of a range: those below, under what was written since. `before` says
+/// which of two keys comes first, `read` what a value below is: it is asked only
+/// for what counts, since a checkpoint may be replacing the others at this moment.
+/// Stops at the first error.
+pub(super) fn over<'a, B, E>(
     layers: impl Iterator<Item = (&'a Key, &'a Written)>,
-    below: impl Iterator<Item = Result<(Key, Versioned), E>>,
+    below: impl Iterator<Item = Result<(Key, B), E>>,
     before: impl Fn(&Key, &Key) -> bool,
+    read: impl Fn(&Key, B) -> Result<Versioned, E>,
 ) -> impl Iterator<Item = Result<(Key, Versioned), E>> {
     let (mut layers, mut below) = (layers.peekable(), below.peekable());
     std::iter::from_fn(move || {
         loop {
             match next(&mut layers, &mut below, &before) {
-                Side::Below => return below.next(),
+                Side::Below => {
+                    let own = |(key, value): (Key, B)| {
+                        let value = read(&key, value)?;
+                        Ok((key, value))
+                    };
+                    return below.next().map(|pair| pair.and_then(own));
+                }
                 Side::Layers => {
                     let (key, written) = layers.next()?;
                     if let Some(pair) = written.versioned() {
@@ -225,9 +234,9 @@ enum Side {
     Neither,
 }
 
-fn next<'a, E>(
+fn next<'a, B, E>(
     layers: &mut Peekable<impl Iterator<Item = (&'a Key, &'a Written)>>,
-    below: &mut Peekable<impl Iterator<Item = Result<(Key, Versioned), E>>>,
+    below: &mut Peekable<impl Iterator<Item = Result<(Key, B), E>>>,
     before: &impl Fn(&Key, &Key) -> bool,
 ) -> Side {
     match (layers.peek(), below.peek()) {

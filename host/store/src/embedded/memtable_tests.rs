@@ -50,10 +50,8 @@ impl World {
             Step::Write(number, value) => {
                 self.revision += 1;
                 let value = value.map(|byte| Arc::from([byte]));
-                self.layers.add(
-                    self.revision,
-                    Writes::from([(key(*number), value.clone())]),
-                );
+                self.layers
+                    .add(self.revision, Writes::from([(key(*number), value.clone())]));
                 write(&mut self.model, key(*number), self.revision, value);
             }
             Step::Freeze => drop(self.layers.freeze(self.revision)),
@@ -72,12 +70,13 @@ impl World {
     fn pairs(&self, from: &Key, to: &Key, backward: bool) -> Vec<(Key, Versioned)> {
         let below = self.base.range(from.clone()..to.clone());
         let below = below.map(|(key, pair)| Ok::<_, Infallible>((key.clone(), pair.clone())));
+        let read = |_: &Key, pair: Versioned| Ok(pair);
         let pairs: Result<Vec<_>, _> = if backward {
             let layers = self.layers.backward(from, Some(to));
-            over(layers, below.rev(), |a, b| a > b).collect()
+            over(layers, below.rev(), |a, b| a > b, read).collect()
         } else {
             let layers = self.layers.forward(from, Some(to));
-            over(layers, below, |a, b| a < b).collect()
+            over(layers, below, |a, b| a < b, read).collect()
         };
         pairs.unwrap()
     }

@@ -11,7 +11,7 @@ pub struct Options {
     /// The directory; created if it is missing. On a local disk.
     pub dir: PathBuf,
     /// sled's cache, in bytes. The memory it really takes is two to three times
-    /// that. 64 MiB.
+    /// that. 32 MiB: what was written lately is in memory anyway.
     pub cache_bytes: u64,
     /// The size of a journal segment, in bytes. 16 MiB.
     pub segment_bytes: u64,
@@ -46,7 +46,7 @@ impl Options {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            cache_bytes: 64 * MIB,
+            cache_bytes: 32 * MIB,
             segment_bytes: 16 * MIB,
             checkpoint_bytes: 16 * MIB,
             snapshot_bytes: 128 * MIB,

@@ -1,7 +1,7 @@
 //! Reading: sled, under what was committed since the last checkpoint.
 
 use ringback_core::model::{Key, Revision, Versioned};
-use sled::Tree;
+use sled::{IVec, Tree};
 
 use super::cells;
 use super::memtable::{self, Layers};
@@ -42,16 +42,17 @@ impl State<'_> {
         if from >= to {
             return Ok(Vec::new());
         }
+        let read = |key: &Key, cell: IVec| cells::value(self.tree, key, &cell);
         let below = cells::range(self.tree, from, Some(to));
         match direction {
             Direction::Forward => {
                 let layers = self.layers.forward(from, Some(to));
-                let pairs = memtable::over(layers, below, |a, b| a < b);
+                let pairs = memtable::over(layers, below, |a, b| a < b, read);
                 pairs.take(limit).collect()
             }
             Direction::Backward => {
                 let layers = self.layers.backward(from, Some(to));
-                let pairs = memtable::over(layers, below.rev(), |a, b| a > b);
+                let pairs = memtable::over(layers, below.rev(), |a, b| a > b, read);
                 pairs.take(limit).collect()
             }
         }
@@ -65,10 +66,11 @@ impl State<'_> {
         bytes: usize,
     ) -> Result<Vec<(Key, Versioned)>, Error> {
         let layers = self.layers.forward(from, None);
+        let read = |key: &Key, cell: IVec| cells::value(self.tree, key, &cell);
         let below = cells::range(self.tree, from, None);
         let mut found = Vec::new();
         let mut taken = 0;
-        for pair in memtable::over(layers, below, |a, b| a < b).take(limit) {
+        for pair in memtable::over(layers, below, |a, b| a < b, read).take(limit) {
             let (key, value) = pair?;
             taken += value.value.len();
             found.push((key, value));

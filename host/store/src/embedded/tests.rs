@@ -346,3 +346,33 @@ async fn a_long_value_leaves_no_pieces_behind() {
     done(&store, batch([("a", None)])).await;
     assert_eq!(entries().await, 1 + 1);
 }
+
+/// A checkpoint replaces cell and pieces of a long value one after the other:
+/// whoever reads meanwhile finds it in memory and must not look at either.
+#[tokio::test]
+async fn reads_no_cell_that_a_checkpoint_is_replacing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    for byte in [1, 2] {
+        let long = vec![byte; 100_000];
+        done(
+            &store,
+            batch([("a", Some(&long[..])), ("b", Some(&b"b"[..]))]),
+        )
+        .await;
+        if byte == 1 {
+            store.checkpoint().await.unwrap();
+        }
+    }
+    let ruin = |tree: &sled::Tree| tree.insert(b"\x01a", b"?").map(|_| ());
+    let view = |store: &Sled| store.shared.view().as_ref().map(|view| ruin(&view.db));
+    view(&store).unwrap().unwrap();
+    let found = all(&store).await;
+    assert_eq!(found.len(), 2);
+    assert_eq!(&*found[0].1.value, vec![2; 100_000]);
+    assert_eq!(
+        store.get(&key("a")).await.unwrap().as_ref(),
+        Some(&found[0].1)
+    );
+    assert_eq!(store.health().await.poisoned, None);
+}

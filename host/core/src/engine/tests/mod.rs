@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::model::{
-    CallId, Contact, Conversation, Direction, Message, MessageId, Note, Origin, PhoneNumber,
+    CallId, Contact, Conversation, Direction, Message, MessageId, Note, Notes, Origin, PhoneNumber,
     Problem, Run, RunStatus, State, Status,
 };
 use crate::workflow::{Intent, OnUnknown, Workflow};

@@ -104,7 +104,8 @@ fn a_step_that_cannot_be_done_fails_its_run_and_says_why() {
         assert_eq!(run.status, RunStatus::Failed);
         let outcome = run.outcome.unwrap();
         assert!(outcome.contains(expected), "{outcome}");
-        let notes: Vec<Note> = host.records(b'j');
+        let notes: Vec<Notes> = host.records(b'j');
+        let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
         assert_eq!(notes.last().unwrap().what, "failed");
     };
     checked(send("{{ nobody.knows }}"), "step it");

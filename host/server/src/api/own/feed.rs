@@ -9,8 +9,8 @@
 //! always a beginning of that order, and a commit is never added before another
 //! one that was seen, so nothing is left out or comes twice.
 //!
-//! Entries are stored by id, so they are looked for from a little before the
-//! cursor on, and a page is closed only when nothing with a later id can belong
+//! The entries of one commit are stored together, by the first id of them, so they
+//! are looked for from a little before the cursor on, and a page is closed only when nothing with a later id can belong
 //! before its end. How far ids and commits can be apart is the time from the
 //! start of a step to its place in the queue of commits; ten seconds are allowed.
 
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ringback_core::model::{Entry, EventId, Key, Versioned, keys, record};
+use ringback_core::model::{Entries, Entry, EventId, Key, Versioned, keys, record};
 use ringback_store::{Direction, Store};
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
@@ -34,7 +34,7 @@ const AROUND: usize = 4_096;
 const LONGEST: u64 = 60;
 
 /// The place of an entry in the feed.
-type Place = (u64, Key);
+type Place = (u64, EventId);
 
 /// A key that is `shift` milliseconds before or after an entry's.
 fn shifted(key: &Key, shift: impl Fn(u128) -> u128) -> Option<Key> {
@@ -50,6 +50,35 @@ fn shifted(key: &Key, shift: impl Fn(u128) -> u128) -> Option<Key> {
     EventId::parse(&format!("{}{shifted:032x}", EventId::PREFIX)).map(|id| keys::event(&id))
 }
 
+/// What one commit added to the feed.
+struct Group {
+    revision: u64,
+    entries: Vec<Entry>,
+}
+
+fn groups(found: Vec<(Key, Versioned)>) -> Result<Vec<Group>, Error> {
+    let group = |(_, stored): (Key, Versioned)| -> Result<Group, Error> {
+        let entries: Entries = record::decode(&stored.value)?;
+        Ok(Group {
+            revision: stored.revision,
+            entries: entries.into_vec(),
+        })
+    };
+    found.into_iter().map(group).collect()
+}
+
+/// The commit that an entry belongs to, if the entry is kept. All entries of a
+/// commit are of one millisecond.
+async fn commit_of(store: &dyn Store, id: &EventId) -> Result<Option<u64>, Error> {
+    let key = keys::event(id);
+    let from = shifted(&key, |millis| millis).unwrap_or_else(|| key.clone());
+    let before = page::after(&key);
+    let found = store.scan(&from, &before, AROUND, Direction::Backward);
+    let found = groups(found.await?)?;
+    let own = |group: &&Group| group.entries.iter().any(|entry| entry.id == *id);
+    Ok(found.iter().find(own).map(|group| group.revision))
+}
+
 /// The next entries after a cursor, in the order of the feed; from the oldest
 /// on, without one.
 pub(super) async fn after(
@@ -63,14 +92,16 @@ pub(super) async fn after(
         Some(id) => {
             let key = keys::event(id);
             let from = page::after(&key);
-            match store.get(&key).await? {
+            match commit_of(store, id).await? {
                 // The entry is no longer kept: what has a later id is all there is.
                 None => (Vec::new(), from, None),
-                Some(at) => {
+                Some(revision) => {
                     let back = shifted(&key, |millis| millis.saturating_sub(APART));
                     let back = back.unwrap_or_else(|| key.clone());
-                    let late = store.scan(&back, &key, AROUND, Direction::Backward).await?;
-                    (late, from, Some((at.revision, key)))
+                    let late = store
+                        .scan(&back, &from, AROUND, Direction::Backward)
+                        .await?;
+                    (late, from, Some((revision, id.clone())))
                 }
             }
         }
@@ -87,17 +118,21 @@ pub(super) async fn after(
         );
     }
     found.extend(ahead);
-    let mut found: Vec<(Place, Versioned)> = found
+    let placed = |group: Group| {
+        let place = move |entry: Entry| ((group.revision, entry.id.clone()), entry);
+        group.entries.into_iter().map(place)
+    };
+    let mut found: Vec<(Place, Entry)> = groups(found)?
         .into_iter()
-        .map(|(key, versioned)| ((versioned.revision, key), versioned))
+        .flat_map(placed)
         .filter(|(at, _)| place.as_ref().is_none_or(|place| at > place))
         .collect();
     found.sort_by(|(one, _), (two, _)| one.cmp(two));
-    let entries = found
-        .iter()
+    Ok(found
+        .into_iter()
         .take(limit)
-        .map(|(_, one)| record::decode(&one.value));
-    Ok(entries.collect::<Result<_, _>>()?)
+        .map(|(_, entry)| entry)
+        .collect())
 }
 
 /// The last entry of the feed.
@@ -109,10 +144,10 @@ pub(super) async fn latest(store: &dyn Store) -> Result<Option<EventId>, Error> 
     };
     let back = shifted(key, |millis| millis.saturating_sub(APART)).unwrap_or(first);
     let around = store.scan(&back, &end, AROUND, Direction::Backward).await?;
-    let last = around
-        .iter()
-        .max_by_key(|(key, versioned)| (versioned.revision, key));
-    Ok(last.and_then(|(key, _)| EventId::parse(&page::last_part(key))))
+    let last = groups(around)?
+        .into_iter()
+        .max_by_key(|group| group.revision);
+    Ok(last.and_then(|group| Some(group.entries.last()?.id.clone())))
 }
 
 /// Where a client wants to go on: an entry's id, or `latest`.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use ringback_core::engine::Input;
-use ringback_core::model::{Note, Run, RunId, RunStatus, keys, record};
+use ringback_core::model::{Note, Notes, Run, RunId, RunStatus, keys, record};
 use ringback_store::Direction;
 use serde_json::{Value, json};
 
@@ -76,11 +76,12 @@ pub(super) async fn show(
         .store()
         .scan(&from, &to, NOTES, Direction::Forward)
         .await?;
-    let notes: Result<Vec<Note>, _> = notes
+    let notes: Result<Vec<Notes>, _> = notes
         .iter()
-        .map(|(_, one)| record::decode(&one.value))
+        .map(|(_, some)| record::decode(&some.value))
         .collect();
-    let data = records::run_in_full(&run, &notes?, &state.host.catalog());
+    let notes: Vec<Note> = notes?.into_iter().flat_map(Notes::into_vec).collect();
+    let data = records::run_in_full(&run, &notes, &state.host.catalog());
     Ok(Json(json!({ "data": data })))
 }
 

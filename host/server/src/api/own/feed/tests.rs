@@ -7,18 +7,15 @@ use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use ringback_core::model::{Batch, Entry, EventId, Ids, keys, record};
+use ringback_core::model::{Batch, Entries, Entry, EventId, Ids, keys, record};
 use ringback_store::{Memory, Outcome, Store};
 use serde_json::{Value, json};
 
 use super::{after, latest};
 use crate::api::tests::{ALICE, KEY, OURS, World};
 
-/// Commits one entry whose id was made at this time.
-async fn put(store: &Memory, millis: i64) -> EventId {
-    let at = Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap();
-    let id = Ids::new(at, u128::from(millis.unsigned_abs())).event();
-    let entry = Entry {
+fn entry(id: &EventId, at: Timestamp) -> Entry {
+    Entry {
         id: id.clone(),
         at,
         kind: "test".to_owned(),
@@ -27,15 +24,33 @@ async fn put(store: &Memory, millis: i64) -> EventId {
         message: None,
         run: None,
         data: Value::Null,
-    };
+    }
+}
+
+async fn commit(store: &Memory, first: &EventId, value: Arc<[u8]>) {
     let mut batch = Batch::default();
-    batch
-        .writes
-        .insert(keys::event(&id), Some(record::encode(&entry).unwrap()));
-    assert!(matches!(
-        store.commit(batch).await.unwrap(),
-        Outcome::Done(_)
-    ));
+    batch.writes.insert(keys::event(first), Some(value));
+    let done = store.commit(batch).await.unwrap();
+    assert!(matches!(done, Outcome::Done(_)));
+}
+
+/// Commits so many entries whose ids were made at this time.
+async fn put_many(store: &Memory, millis: i64, count: usize) -> Vec<EventId> {
+    let at = Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap();
+    let mut ids = Ids::new(at, u128::from(millis.unsigned_abs()));
+    let entries: Vec<Entry> = (0..count).map(|_| entry(&ids.event(), at)).collect();
+    let ids: Vec<EventId> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let value = record::encode(&Entries::Many(entries)).unwrap();
+    commit(store, &ids[0], value).await;
+    ids
+}
+
+/// Commits one entry as version 0.1.0 did.
+async fn put(store: &Memory, millis: i64) -> EventId {
+    let at = Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap();
+    let id = Ids::new(at, u128::from(millis.unsigned_abs())).event();
+    let value = record::encode(&entry(&id, at)).unwrap();
+    commit(store, &id, value).await;
     id
 }
 
@@ -64,7 +79,10 @@ async fn entries_come_once_in_the_order_of_commits() {
             .into_iter()
             .enumerate()
         {
-            expected.push(put(&store, millis).await);
+            match number % 4 {
+                3 => expected.push(put(&store, millis).await),
+                more => expected.extend(put_many(&store, millis, more * 2 + 1).await),
+            }
             if number % 3 == 0 {
                 found.extend(read(&store, &mut cursor, limit).await);
             }
