@@ -32,6 +32,8 @@ mod damage_tests;
 #[cfg(test)]
 mod powercut_tests;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

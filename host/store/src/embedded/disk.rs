@@ -19,7 +19,7 @@ type OnError = Arc<dyn Fn() + Send + std::marker::Sync>;
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "read by the tests that watch"))]
 pub(crate) enum Effect<'a> {
-    /// A directory, with those above it.
+    /// A directory.
     CreateDir(&'a Path),
     /// A file that is empty now, whether it was there or not.
     Create(&'a Path),
@@ -57,7 +57,7 @@ pub(crate) struct Disk {
     pub(crate) on_sync_error: OnError,
     /// `None` outside tests.
     pub(crate) watch: Option<Arc<dyn Watch>>,
-    broken: Arc<AtomicBool>,
+    pub(crate) broken: Arc<AtomicBool>,
 }
 
 impl Default for Disk {
@@ -116,13 +116,31 @@ impl Disk {
         self.broken.load(Ordering::SeqCst)
     }
 
-    /// Makes a directory if it is missing.
+    /// Makes a directory, and those above it, if they are missing. That it is
+    /// there is durable afterwards, also if somebody else or a killed process of
+    /// ours made it.
     pub(crate) fn create_dir(&self, dir: &Path) -> Result<(), Error> {
-        if dir.is_dir() {
-            return Ok(());
+        let parent = dir.parent().map(here);
+        if !here(dir).is_dir() {
+            if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+                self.create_dir(parent)?;
+            }
+            self.pass(Effect::CreateDir(dir), || fs::create_dir(dir))
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => Ok(()),
+                    _ => Err(Error::io("create", dir)(error)),
+                })?;
         }
-        self.pass(Effect::CreateDir(dir), || fs::create_dir_all(dir))
-            .map_err(Error::io("create", dir))
+        match parent.map(|parent| self.sync_dir(parent)) {
+            // A directory that we may not read is one that we made nothing in.
+            Some(Err(Error::Io { source, .. }))
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Ok(())
+            }
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) | None => Ok(()),
+        }
     }
 
     /// Makes an empty file, to be read and written.

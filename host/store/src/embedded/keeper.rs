@@ -29,6 +29,9 @@ pub(super) enum Task {
     Checkpoint(Asker),
     /// Write a full snapshot.
     Snapshot(Asker),
+    /// Nothing; answered when everything before it is done.
+    #[cfg(test)]
+    Idle(Asker),
 }
 
 /// How many pairs are read at a time; writers wait meanwhile.
@@ -58,6 +61,8 @@ impl Keeper {
                 Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
                 Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
                 Task::Snapshot(asker) => self.report(self.snapshot(), asker),
+                #[cfg(test)]
+                Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
             }
         }
         self

@@ -62,7 +62,6 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     disk.create_dir(&snapshots)?;
     disk.remove_unfinished(&snapshots)?;
     let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
-    disk.sync_dir(dir)?;
     let mut checkpointed = read_checkpoint(dir)?;
     if journal.first().is_none() && (checkpointed > 0 || holds_commits(&snapshots)?) {
         return Err(Error::Damaged {
