@@ -16,6 +16,7 @@ mod journal;
 mod keeper;
 mod memtable;
 mod options;
+mod plant;
 mod rebuild;
 mod shared;
 mod snapshot;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::plant::Plant;
 use crate::Error;
 
 type Sync = Arc<dyn Fn(&File) -> io::Result<()> + Send + std::marker::Sync>;
@@ -35,8 +36,8 @@ pub(crate) enum Effect<'a> {
     Remove(&'a Path),
     /// A directory and all in it are gone.
     RemoveAll(&'a Path),
-    /// sled writes what it has in memory, into this directory.
-    Flush(&'a Path),
+    /// sled writes what it has in memory.
+    Flush,
 }
 
 /// Who looks at every effect.
@@ -58,6 +59,8 @@ pub(crate) struct Disk {
     /// `None` outside tests.
     pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) broken: Arc<AtomicBool>,
+    #[cfg(test)]
+    pub(crate) plant: Option<Plant>,
 }
 
 impl Default for Disk {
@@ -67,6 +70,8 @@ impl Default for Disk {
             on_sync_error: Arc::new(|| std::process::abort()),
             watch: None,
             broken: Arc::default(),
+            #[cfg(test)]
+            plant: None,
         }
     }
 }
@@ -174,8 +179,8 @@ impl Disk {
         self.pass(Effect::Rename(from, to), || fs::rename(from, to))
             .map_err(Error::io("rename", from))?;
         match to.parent() {
-            Some(dir) => self.sync_dir(dir),
-            None => Ok(()),
+            Some(dir) if !self.planted(Plant::SkipDirSync) => self.sync_dir(dir),
+            _ => Ok(()),
         }
     }
 
@@ -198,7 +203,7 @@ impl Disk {
                 .map(drop)
                 .map_err(|error| io::Error::other(super::cells::state(error)))
         };
-        self.pass(Effect::Flush(state), flush)
+        self.pass(Effect::Flush, flush)
             .map_err(|error| match error.downcast::<Error>() {
                 Ok(error) => error,
                 Err(error) => Error::io("write", state)(error),
@@ -207,11 +212,19 @@ impl Disk {
 
     /// Replaces a whole file, durably: the old content or the new, never a mix.
     pub(crate) fn replace(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        let fresh = path.with_extension(FRESH);
+        let in_place = self.planted(Plant::ReplaceInPlace);
+        let fresh = if in_place {
+            path.to_path_buf()
+        } else {
+            path.with_extension(FRESH)
+        };
         let file = self.create(&fresh)?;
         self.write_at(&file, &fresh, content, 0)
             .map_err(Error::io("write", &fresh))?;
         self.sync(&file, &fresh)?;
+        if in_place {
+            return Ok(());
+        }
         self.rename(&fresh, path)
     }
 
