@@ -18,6 +18,7 @@ use ringback_core::model::{Batch, Revision};
 use self::frame::Group;
 use self::segment::{Blank, Writer};
 use super::disk::{Disk, FRESH};
+use super::plant::Plant;
 use crate::Error;
 
 const EXTENSION: &str = "journal";
@@ -108,6 +109,7 @@ impl Journal {
         from: Revision,
         mut each: impl FnMut(Group) -> Result<(), Error>,
     ) -> Result<Revision, Error> {
+        let from = from + u64::from(self.disk.planted(Plant::ReplayLate));
         let firsts = lock(&self.segments.firsts).clone();
         let start = firsts
             .partition_point(|first| *first <= from)
@@ -198,6 +200,9 @@ impl Journal {
         let Some(last) = lock(&self.segments.firsts).last().copied() else {
             return Ok(());
         };
+        if self.disk.planted(Plant::SkipSettle) {
+            return Ok(());
+        }
         let path = self.path(last);
         let contents = segment::read(&path)?;
         self.disk.replace(&path, &contents.whole)

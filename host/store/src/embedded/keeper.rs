@@ -12,6 +12,7 @@ use super::cells;
 use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
+use super::plant::Plant;
 use super::shared::Shared;
 use super::snapshot;
 use super::start::{self, SNAPSHOTS, STATE};
@@ -94,6 +95,9 @@ impl Keeper {
             (view.db.clone(), file, frozen)
         };
         let state = self.shared.dir.join(STATE);
+        if self.disk.planted(Plant::CheckpointFirst) {
+            start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
+        }
         let applied = cells::apply(&db, &table, Some(upto));
         let flushed = applied.and_then(|()| self.disk.flush(&db, &state));
         if let Err(error) = flushed {
@@ -133,6 +137,9 @@ impl Keeper {
         let dir = self.shared.dir.join(SNAPSHOTS);
         // Everything up to here is visible to what follows.
         let start = self.shared.revision();
+        if self.disk.planted(Plant::PruneFirst) {
+            self.journal.prune(start)?;
+        }
         let bytes = self.write_pairs(start).inspect_err(|_| {
             // An unfinished one only takes room; a start would remove it too.
             let _ = self.disk.remove_unfinished(&dir);
@@ -152,7 +159,12 @@ impl Keeper {
     fn write_pairs(&self, start: Revision) -> Result<u64, Error> {
         let dir = self.shared.dir.join(SNAPSHOTS);
         let mut writer = snapshot::Writer::create(&dir, start, &self.disk)?;
+        let mut missed = 0;
         each_pair(&self.shared, |key, value| {
+            if self.disk.planted(Plant::MissPage) && missed < PAGE {
+                missed += 1;
+                return Ok(());
+            }
             if self.shared.stopping.load(Ordering::SeqCst) {
                 return Err(Error::Closed);
             }

@@ -12,6 +12,7 @@ use super::frame::{self, Group};
 use crate::Error;
 use crate::embedded::bytes::Reader;
 use crate::embedded::disk::Disk;
+use crate::embedded::plant::Plant;
 
 const MAGIC: &[u8; 8] = b"RBJRNL1\n";
 
@@ -107,9 +108,15 @@ impl Writer {
     /// # Errors
     /// The frame may be durable or not; nothing may be written after it.
     pub(crate) fn append(&mut self, frame: &[u8], disk: &Disk) -> Result<(), Error> {
+        let late = disk.planted(Plant::AcknowledgeFirst);
+        if late {
+            disk.sync(&self.file, &self.path)?;
+        }
         disk.write_at(&self.file, &self.path, frame, self.offset)
             .map_err(Error::io("write", &self.path))?;
-        disk.sync(&self.file, &self.path)?;
+        if !late && !disk.planted(Plant::SkipJournalSync) {
+            disk.sync(&self.file, &self.path)?;
+        }
         self.offset += frame.len() as u64;
         Ok(())
     }

@@ -73,6 +73,11 @@ impl Image {
         Some(String::from_utf8_lossy(file.as_ref()?).into_owned())
     }
 
+    /// Whether sled's files are there, and were written to when it happened.
+    pub(super) fn doubtful(&self) -> bool {
+        self.running().is_some() && self.entries.contains_key(Path::new("store/sled"))
+    }
+
     /// Tells images apart.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

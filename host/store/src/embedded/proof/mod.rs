@@ -3,10 +3,13 @@
 //! them. The short forms run in every test run; `RINGBACK_PROOF=long` runs all.
 
 mod crash_points;
+mod disk_full;
 mod image;
 mod model;
+mod planted;
 mod recorder;
 mod scenarios;
+mod stage;
 mod verdict;
 
 /// Whether the long forms were asked for.

@@ -16,6 +16,8 @@ enum Node {
     File {
         durable: Arc<[u8]>,
         now: Arc<[u8]>,
+        /// A sync failed: the kernel may take what it has for clean from then on.
+        stuck: bool,
     },
     Dir {
         durable: BTreeMap<String, Id>,
@@ -95,6 +97,7 @@ impl Model {
                     let id = self.add(Node::File {
                         durable: Arc::default(),
                         now: Arc::default(),
+                        stuck: false,
                     });
                     self.change(path, |name| Change::Link(name, id));
                 }
@@ -105,8 +108,19 @@ impl Model {
             }
             Did::Sync(path) => {
                 let id = self.find(path).unwrap();
-                if let Node::File { durable, now } = &mut self.nodes[id] {
+                if let Node::File {
+                    durable,
+                    now,
+                    stuck: false,
+                } = &mut self.nodes[id]
+                {
                     *durable = Arc::clone(now);
+                }
+            }
+            Did::SyncFailed(path) => {
+                let id = self.find(path).unwrap();
+                if let Node::File { stuck, .. } = &mut self.nodes[id] {
+                    *stuck = true;
                 }
             }
             Did::SyncDir(path) => {
@@ -127,7 +141,7 @@ impl Model {
                 self.change(to, |name| Change::Rename(old, name, id));
             }
             Did::Remove(path) | Did::RemoveAll(path) => self.change(path, Change::Unlink),
-            Did::Flush(_) => {}
+            Did::Flush => {}
         }
     }
 
@@ -142,7 +156,7 @@ impl Model {
             }
             Did::Sync(path) => {
                 let id = model.find(path).unwrap();
-                if let Node::File { durable, now } = &mut model.nodes[id] {
+                if let Node::File { durable, now, .. } = &mut model.nodes[id] {
                     *durable = mix_pages(durable, now, dice);
                 }
                 model.image(&mut Loss::Everything)
@@ -169,7 +183,8 @@ impl Model {
                 }
                 model.image(&mut Loss::Nothing)
             }
-            Did::Flush(_) => model.image(&mut Loss::Some(dice.clone())),
+            Did::SyncFailed(_) => model.image(&mut Loss::Everything),
+            Did::Flush => model.image(&mut Loss::Some(dice.clone())),
             // The entry is on the disk, and nothing that went before it.
             Did::CreateDir(path) | Did::Create(path) | Did::Remove(path) | Did::Rename(path, _) => {
                 model.did(did);
@@ -195,7 +210,7 @@ impl Model {
 
     fn lay_out(&self, id: Id, path: &Path, loss: &mut Loss, image: &mut Image) {
         match &self.nodes[id] {
-            Node::File { durable, now } => image.file(path, loss.bytes(durable, now)),
+            Node::File { durable, now, .. } => image.file(path, loss.bytes(durable, now)),
             Node::Dir {
                 durable,
                 now,
@@ -243,6 +258,7 @@ impl Model {
                     let id = self.add(Node::File {
                         durable: Arc::default(),
                         now: Arc::clone(bytes),
+                        stuck: false,
                     });
                     self.change(&dir.join(name), |name| Change::Link(name, id));
                 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::embedded::disk::{Effect, Watch};
 
@@ -29,17 +30,32 @@ pub(super) enum Did {
     Create(PathBuf),
     Write(PathBuf, usize, Arc<[u8]>),
     Sync(PathBuf),
+    /// The disk refused; what was written since counts as clean and is not.
+    SyncFailed(PathBuf),
     SyncDir(PathBuf),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     RemoveAll(PathBuf),
-    Flush(PathBuf),
+    Flush,
 }
 
 /// See the module.
 pub(super) struct Recorder {
     root: PathBuf,
     log: Mutex<Log>,
+    failing: AtomicBool,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+/// Where the committer stands, when it is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// The next write into a segment waits.
+    Shut,
+    /// One waits.
+    Reached,
 }
 
 #[derive(Default)]
@@ -64,6 +80,9 @@ impl Recorder {
         Arc::new(Self {
             root: root.to_path_buf(),
             log: Mutex::default(),
+            failing: AtomicBool::new(false),
+            gate: Mutex::new(Gate::Open),
+            moved: Condvar::new(),
         })
     }
 
@@ -73,6 +92,41 @@ impl Recorder {
             .unwrap()
             .events
             .push(Event::Answered(number));
+    }
+
+    /// The next sync of a file fails.
+    pub(super) fn fail_a_sync(&self) {
+        self.failing.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the committer go no further than to its next write.
+    pub(super) fn hold(&self) {
+        *self.gate.lock().unwrap() = Gate::Shut;
+    }
+
+    /// Waits until it stands there.
+    pub(super) fn held(&self) {
+        let gate = self.gate.lock().unwrap();
+        let shut = |gate: &mut Gate| *gate == Gate::Shut;
+        drop(self.moved.wait_while(gate, shut).unwrap());
+    }
+
+    pub(super) fn release(&self) {
+        *self.gate.lock().unwrap() = Gate::Open;
+        self.moved.notify_all();
+    }
+
+    fn wait_at_gate(&self) {
+        let mut gate = self.gate.lock().unwrap();
+        if *gate == Gate::Shut {
+            *gate = Gate::Reached;
+            self.moved.notify_all();
+            drop(
+                self.moved
+                    .wait_while(gate, |gate| *gate != Gate::Open)
+                    .unwrap(),
+            );
+        }
     }
 
     /// How many events there are by now.
@@ -114,7 +168,7 @@ impl Recorder {
             Effect::Rename(from, to) => Did::Rename(below(from), below(to)),
             Effect::Remove(path) => Did::Remove(below(path)),
             Effect::RemoveAll(path) => Did::RemoveAll(below(path)),
-            Effect::Flush(path) => Did::Flush(below(path)),
+            Effect::Flush => Did::Flush,
         }
     }
 }
@@ -133,9 +187,20 @@ fn files(dir: &Path) -> Files {
 }
 
 impl Watch for Recorder {
-    fn before(&self, _effect: Effect<'_>) -> io::Result<()> {
+    fn before(&self, effect: Effect<'_>) -> io::Result<()> {
+        if let Effect::Write(path, ..) = effect
+            && path.extension().is_some_and(|found| found == "journal")
+        {
+            self.wait_at_gate();
+        }
         let mut log = self.log.lock().unwrap();
         self.look(&mut log);
+        if let (Effect::Sync(_), Did::Sync(path)) = (effect, self.own(effect))
+            && self.failing.swap(false, Ordering::SeqCst)
+        {
+            log.events.push(Event::Effect(Did::SyncFailed(path)));
+            return Err(io::Error::other("the cable is out"));
+        }
         Ok(())
     }
 

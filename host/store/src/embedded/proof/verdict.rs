@@ -3,12 +3,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use ringback_core::model::{Key, Revision, State, Versioned};
 
-use super::scenarios::{batch, block_on};
+use super::stage::{batch, block_on};
 use crate::embedded::disk::Disk;
+use crate::embedded::plant::Plant;
 use crate::embedded::tests::test_options;
 use crate::embedded::{Options, Sled};
 use crate::{Commit, Direction, Store};
@@ -17,6 +19,8 @@ use crate::{Commit, Direction, Store};
 #[derive(Clone, Debug)]
 pub(super) enum Verdict {
     Fine,
+    /// Fine, and the state was built anew.
+    Rebuilt(String),
     /// Something acknowledged is not there.
     Lost(String),
     /// Something is there that no whole number of commits leaves.
@@ -30,12 +34,15 @@ pub(super) struct Truth {
     pub(super) states: Vec<State>,
     /// All of it or nothing may be there: an import.
     pub(super) whole: bool,
+    /// What is wrong with the program that opens it.
+    pub(super) plant: Option<Plant>,
 }
 
 /// The machine after a crash; there is no reason to sync.
-fn options(root: &Path, boot: &str) -> Options {
+fn options(root: &Path, boot: &str, plant: Option<Plant>) -> Options {
     let disk = Disk {
         sync: Arc::new(|_| Ok(())),
+        plant,
         ..Disk::default()
     };
     Options {
@@ -46,18 +53,30 @@ fn options(root: &Path, boot: &str) -> Options {
 }
 
 /// Opens what a crash left in a directory.
-pub(super) fn look(root: &Path, boot: &str, acknowledged: Revision, truth: &Truth) -> Verdict {
-    look_with(options(root, boot), acknowledged, truth)
+pub(super) fn look(root: &Path, boot: &str, acknowledged: Revision, truth: &Arc<Truth>) -> Verdict {
+    look_with(options(root, boot, truth.plant), acknowledged, truth)
 }
 
 /// The same, as the options say.
-pub(super) fn look_with(options: Options, acknowledged: Revision, truth: &Truth) -> Verdict {
-    let work = || judge(&options, acknowledged, truth);
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Verdict::Hand("the store panicked".into()))
+pub(super) fn look_with(options: Options, acknowledged: Revision, truth: &Arc<Truth>) -> Verdict {
+    // A sled that has lost its way may never come back: that is a verdict, too.
+    let (sender, answer) = mpsc::channel();
+    let truth = Arc::clone(truth);
+    std::thread::spawn(move || {
+        let work = || judge(&options, acknowledged, &truth);
+        let verdict = catch_unwind(AssertUnwindSafe(work));
+        let panicked = |_| Verdict::Hand("the store panicked".into());
+        let _ = sender.send(verdict.unwrap_or_else(panicked));
+    });
+    answer
+        .recv_timeout(PATIENCE)
+        .unwrap_or_else(|_| Verdict::Hand("it did not open within a minute".into()))
 }
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn judge(options: &Options, acknowledged: Revision, truth: &Truth) -> Verdict {
+    let before = aside(&options.dir);
     let store = match Sled::open(options.clone()) {
         Ok(store) => store,
         Err(error) => return Verdict::Hand(error.to_string()),
@@ -106,7 +125,21 @@ fn judge(options: &Options, acknowledged: Revision, truth: &Truth) -> Verdict {
     if pairs(&again) != now {
         return Verdict::Torn("the second time it is another one".into());
     }
+    if aside(&options.dir) > before {
+        return Verdict::Rebuilt("sled was not believed after a mere kill".into());
+    }
     Verdict::Fine
+}
+
+/// How many states were put aside.
+fn aside(dir: &Path) -> usize {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    entries
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with("sled.damaged")
+        })
+        .count()
 }
 
 fn everything() -> (Key, Key) {
