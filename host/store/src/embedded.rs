@@ -17,6 +17,7 @@ mod keeper;
 mod memtable;
 mod options;
 mod plant;
+mod quiet;
 mod rebuild;
 mod shared;
 mod snapshot;

@@ -321,6 +321,7 @@ impl Appender {
             .append(&self.buffer, &self.journal.disk)
             .map_err(Refusal::Perhaps)?;
         self.next += batches.len() as u64;
+        active.seal(self.next, &self.journal.disk);
         let bytes = self.buffer.len() as u64;
         if self.buffer.capacity() > 4 * 1024 * 1024 {
             self.buffer = Vec::new();

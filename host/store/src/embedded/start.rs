@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::journal::frame::Group;
 use super::journal::segment;
 use super::memtable::{Layers, Memtable};
 use super::options::Options;
+use super::quiet::quietly;
 use super::rebuild;
 use super::shared::View;
 use super::snapshot;
@@ -147,7 +147,7 @@ fn open_and_replay(
     // Kept from being dropped while a panic unwinds: that would flush, and a
     // sled that has lost its way never returns from it.
     let db = ManuallyDrop::new(db);
-    let replayed = catch_unwind(AssertUnwindSafe(|| {
+    let replayed = quietly(|| {
         let applied = cells::applied(&db)?;
         // What a checkpoint synced has to be there. If it is not, sled recovered
         // to an earlier point than it should have.
@@ -162,7 +162,7 @@ fn open_and_replay(
             drain(&db, &mut table, REPLAYED)
         })? - 1;
         Ok((applied, table, end))
-    }));
+    });
     match replayed {
         Ok(Ok((applied, table, end))) if end >= applied => {
             Ok(Opened::Fine((ManuallyDrop::into_inner(db), table, end)))
@@ -211,7 +211,7 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
         .flush_every_ms(Some(500));
     let mut tries = 0;
     loop {
-        let Ok(opened) = catch_unwind(AssertUnwindSafe(|| config.open())) else {
+        let Ok(opened) = quietly(|| config.open()) else {
             return Ok(Opened::Damaged(PANICKED.into()));
         };
         let error = match opened {

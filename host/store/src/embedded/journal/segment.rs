@@ -120,6 +120,22 @@ impl Writer {
         self.offset += frame.len() as u64;
         Ok(())
     }
+
+    /// Writes an empty group behind the last one, not synced and to be written
+    /// over by the next: so what stands before it is known to have been synced, and
+    /// cannot be taken for the torn end of a commit that was never acknowledged if
+    /// it is damaged later.
+    pub(crate) fn seal(&self, next: Revision, disk: &Disk) {
+        let mut seal = Vec::with_capacity(frame::HEADER);
+        frame::encode(self.salt, next, std::iter::empty(), &mut seal);
+        if !self.has_room(seal.len()) {
+            return;
+        }
+        if let Err(error) = disk.write_at(&self.file, &self.path, &seal, self.offset) {
+            // What it speaks of is durable without it.
+            tracing::warn!(%error, path = %self.path.display(), "could not seal a commit");
+        }
+    }
 }
 
 /// What stands in a segment.
@@ -180,14 +196,16 @@ pub(crate) fn read_until(path: &Path, last: Revision) -> Result<Contents, Error>
         }
         next = group.end();
         at += taken;
-        groups.push(group);
+        // A seal says nothing but that what stands before it was synced.
+        if !group.commits.is_empty() {
+            groups.push(group);
+        }
     }
     let rest = whole.get(at..).filter(|_| next <= last).unwrap_or_default();
-    if let Some((distance, later)) = frame::find_later(salt, rest) {
+    if let Some((distance, _)) = frame::find_later(salt, rest) {
         return Err(damaged(format!(
-            "commit {next} at byte {at} is broken, but commit {} at byte {} is whole; \
-             going on would drop acknowledged work; {ADVICE}",
-            later.first,
+            "commit {next} at byte {at} is broken, but what was written after it, at byte {}, is \
+             whole; going on would drop acknowledged work; {ADVICE}",
             at + distance
         )));
     }
