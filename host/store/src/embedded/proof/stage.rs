@@ -192,6 +192,13 @@ impl Stage {
                 }
             }
         }
+        // The committer answers first and asks for upkeep then; a commit that loses
+        // comes after that, and writes nothing.
+        let never = Precondition::At(Key::new(*b"never"), Revision::MAX);
+        let _ = block_on(store.commit(Batch {
+            preconditions: vec![never],
+            ..Batch::default()
+        }));
         store.wait(Task::Idle)
     }
 
