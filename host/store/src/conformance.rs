@@ -104,7 +104,7 @@ async fn commits_and_reads(store: Arc<dyn Store>) {
     assert_eq!(store.health().await.checkpointed, 2);
 }
 
-async fn names_the_first_conflict(store: Arc<dyn Store>) {
+pub(crate) async fn names_the_first_conflict(store: Arc<dyn Store>) {
     done(&*store, batch([("a", Some(&b"1"[..]))])).await;
     let check = async |preconditions: Vec<Precondition>, lost: Option<Precondition>| {
         let before = store.get(&key("b")).await.unwrap();

@@ -5,27 +5,36 @@
 //! sled's own flush does not survive a power cut, so nothing here trusts it: a
 //! state that does not open is rebuilt from snapshot and journal.
 
+pub mod archive;
 mod bytes;
 mod cells;
 mod claim;
 mod committer;
+mod compact;
 mod disk;
 mod journal;
 mod keeper;
 mod memtable;
 mod options;
+mod plant;
+mod quiet;
 mod rebuild;
 mod shared;
 mod snapshot;
 mod start;
 mod state;
+mod summed;
 
+#[cfg(test)]
+mod archive_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
 mod powercut_tests;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +51,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::options::Options;
 
 use self::committer::{Committer, Job};
+use self::journal::Journal;
 use self::keeper::{Asker, Keeper, Task};
 use self::shared::{Shared, View, lock};
 use self::state::State;
@@ -56,6 +66,8 @@ pub struct Sled {
     /// `None` once closed. Never held while anything is waited for.
     doors: Arc<Mutex<Option<Doors>>>,
     running: Arc<Mutex<Option<Running>>>,
+    /// To be read beside the committer.
+    journal: Journal,
 }
 
 /// Where the threads take their work from; shut first when closing.
@@ -98,6 +110,7 @@ impl Sled {
             since_checkpoint: 0,
             checkpoint_bytes: options.checkpoint_bytes,
         };
+        let journal = started.journal.clone();
         let keeper = Keeper {
             shared: Arc::clone(&shared),
             journal: started.journal,
@@ -119,6 +132,7 @@ impl Sled {
             shared,
             doors: Arc::new(Mutex::new(Some(Doors { jobs, tasks }))),
             running: Arc::new(Mutex::new(Some(running))),
+            journal,
         })
     }
 
@@ -128,6 +142,21 @@ impl Sled {
     /// The store is closed, or the disk refused; nothing is lost by that.
     pub fn snapshot(&self) -> Answer<'_, Result<(), Error>> {
         self.ask(Task::Snapshot)
+    }
+
+    /// Has the keeper do something, and blocks until it is done.
+    fn wait(&self, task: impl FnOnce(Asker) -> Task) -> Result<(), Error> {
+        let (asker, answer) = oneshot::channel();
+        let doors = lock(&self.doors).clone().ok_or(Error::Closed)?;
+        let sent = doors.tasks.send(task(Some(asker)));
+        sent.map_err(|_| Error::Closed)?;
+        drop(doors);
+        answer.blocking_recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Closes, and blocks until it is done.
+    fn shut(&self) -> Result<(), Error> {
+        stop(&self.shared, &self.doors, &self.running, true)
     }
 
     fn ask(&self, task: impl FnOnce(Asker) -> Task) -> Answer<'static, Result<(), Error>> {

@@ -56,6 +56,23 @@ pub enum Error {
         /// What was found where.
         what: String,
     },
+    /// What was to be imported cannot be.
+    #[error("{file} cannot be imported: {what}")]
+    Archive {
+        /// What was read.
+        file: PathBuf,
+        /// Why not, and what to do.
+        what: String,
+    },
+    /// A store is only ever imported into a new place.
+    #[error(
+        "{dir} is not empty, and an import makes a new store; move what is there aside, or name \
+         another folder"
+    )]
+    Occupied {
+        /// The directory that was named.
+        dir: PathBuf,
+    },
     /// The operating system refused. Nothing of a batch was written.
     #[error("{what} {path}: {source}")]
     Io {

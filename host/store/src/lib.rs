@@ -14,7 +14,7 @@ mod store;
 #[cfg(test)]
 mod conformance;
 
-pub use embedded::{Options, Sled};
+pub use embedded::{Options, Sled, archive};
 pub use error::Error;
 pub use memory::Memory;
 pub use permit::{Permit, commit_with};

@@ -2,10 +2,11 @@
 //! to work on it left sled's files in a state that can be believed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 use std::path::Path;
 
 use super::disk::Disk;
+use super::plant::Plant;
 use crate::Error;
 
 /// The newest format this program reads, and the one it writes.
@@ -29,15 +30,13 @@ impl Drop for Claim {
 }
 
 /// Takes the lock, and writes down who has it.
-pub(super) fn take(dir: &Path) -> Result<Claim, Error> {
+pub(super) fn take(dir: &Path, disk: &Disk) -> Result<Claim, Error> {
     let path = dir.join("lock");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
+    let opened = OpenOptions::new().read(true).write(true).open(&path);
+    let mut file = match opened {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => disk.create(&path)?,
+        opened => opened.map_err(Error::io("open", &path))?,
+    };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -50,12 +49,10 @@ pub(super) fn take(dir: &Path) -> Result<Claim, Error> {
         }
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
     }
-    let write = |file: &mut File| {
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", std::process::id())
-    };
-    write(&mut file).map_err(Error::io("write", &path))?;
+    // Of one length, so that nothing of a longer number is left behind.
+    let holder = format!("{:<20}\n", std::process::id());
+    disk.write_at(&file, &path, holder.as_bytes(), 0)
+        .map_err(Error::io("write", &path))?;
     Ok(Claim { file })
 }
 
@@ -77,7 +74,10 @@ pub(super) fn check_format(dir: &Path, is_new: bool, disk: &Disk) -> Result<(), 
         .strip_prefix(FORMAT_WORDS)
         .map(|rest| rest.trim().parse());
     let Some(Ok(found)) = number else {
-        return Err(damaged("it does not name a format"));
+        return Err(damaged(
+            "it does not name a format; if this is a ringback store, write the line back that stands \
+             in another one's, or put the file back from a backup",
+        ));
     };
     if found > FORMAT {
         return Err(Error::Newer {
@@ -114,6 +114,7 @@ pub(super) fn begin_run(
     match fs::read_to_string(&path) {
         Ok(last) if boot == Some(last.trim()) => return Ok(()),
         // Asked for first: a stop between the two must not forget it.
+        Ok(_) if disk.planted(Plant::TrustSled) => {}
         Ok(_) => disk.replace(rebuild, b"the machine stopped while it was written to")?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("read", &path)(error)),
@@ -132,6 +133,6 @@ pub(super) fn end_run(dir: &Path, state: &Path, disk: &Disk) -> Result<(), Error
     }
     disk.sync_dir(state)?;
     let path = dir.join(RUNNING);
-    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    disk.remove(&path)?;
     disk.sync_dir(dir)
 }

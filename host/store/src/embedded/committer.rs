@@ -15,6 +15,7 @@ use super::disk::Disk;
 use super::journal::{Appended, Appender, Refusal};
 use super::keeper::Task;
 use super::options::{GROUP, GROUP_BYTES};
+use super::plant::Plant;
 use super::shared::Shared;
 use super::state::State;
 use crate::{Commit, Committed, Error};
@@ -92,7 +93,8 @@ impl Committer {
             let mut pending = HashMap::new();
             let mut next = first;
             for job in group {
-                match first_conflict(state, &pending, &job.batch)? {
+                let lost = first_conflict(state, &pending, &job.batch)?;
+                match lost.filter(|_| !self.disk.planted(Plant::IgnorePreconditions)) {
                     Some(precondition) => verdicts.push(Commit::Conflict(precondition.clone())),
                     None => {
                         for (key, value) in &job.batch.writes {
@@ -108,6 +110,12 @@ impl Committer {
         })?;
         if accepted.is_empty() {
             return Ok((verdicts, None));
+        }
+        if self.disk.planted(Plant::ApplyFirst) {
+            self.show(
+                group.iter().map(|job| job.batch.clone()).collect(),
+                &verdicts,
+            );
         }
         let appended = self.journal.append(&accepted);
         let appended = appended.map_err(|refusal| self.refuse(refusal))?;

@@ -17,6 +17,9 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
     names.iter().map(|name| journal.join(name)).collect()
 }
 
+/// The length of the empty group behind the last one.
+const SEAL: usize = super::journal::frame::HEADER;
+
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x55;
@@ -102,7 +105,8 @@ async fn cuts_off_a_torn_end() {
         .into_iter()
         .find(|found| *found != path)
         .unwrap();
-    let frame = segment::read(&second).unwrap().whole;
+    let sealed = segment::read(&second).unwrap().whole;
+    let frame = &sealed[..sealed.len() - SEAL];
     for cut in segment::HEADER..frame.len() {
         // What a cut wrote, with the zeros behind that were there before.
         let mut torn = frame[..cut].to_vec();
@@ -151,12 +155,27 @@ async fn refuses_to_drop_acknowledged_work() {
     let last = |dir: &Path| segments(dir).pop().unwrap();
     let middle = |dir: &Path| flip(&last(dir), segment::HEADER + 40);
     check_refused(middle, "going on would drop acknowledged work").await;
-    // The last group is there for the checkpoint, so it cannot have been torn.
+    // The last group has its seal, so it cannot have been torn, whether the state
+    // and the checkpoint know of it or not.
     let end = |dir: &Path| {
         let bytes = segment::read(&last(dir)).unwrap().whole.len();
-        flip(&last(dir), bytes - 20);
+        flip(&last(dir), bytes - SEAL - 20);
     };
-    check_refused(end, "was acknowledged").await;
+    check_refused(end, "what was written after it").await;
+    let without_witness = |dir: &Path| {
+        end(dir);
+        fs::remove_dir_all(dir.join("sled")).unwrap();
+        fs::create_dir(dir.join("sled")).unwrap();
+        fs::write(dir.join("checkpoint"), "0").unwrap();
+    };
+    check_refused(without_witness, "what was written after it").await;
+    // Without the seal there is the checkpoint.
+    let unsealed = |dir: &Path| {
+        let bytes = segment::read(&last(dir)).unwrap().whole.len();
+        flip(&last(dir), bytes - SEAL - 20);
+        flip(&last(dir), bytes - SEAL);
+    };
+    check_refused(unsealed, "was acknowledged").await;
     check_refused(|dir| flip(&last(dir), 9), "its first bytes").await;
     let without_state = |dir: &Path| {
         fs::remove_dir_all(dir.join("sled")).unwrap();

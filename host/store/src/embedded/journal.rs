@@ -10,7 +10,7 @@ pub(super) mod segment;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringback_core::model::{Batch, Revision};
@@ -18,6 +18,7 @@ use ringback_core::model::{Batch, Revision};
 use self::frame::Group;
 use self::segment::{Blank, Writer};
 use super::disk::{Disk, FRESH};
+use super::plant::Plant;
 use crate::Error;
 
 const EXTENSION: &str = "journal";
@@ -31,6 +32,14 @@ pub(super) enum Refusal {
     Perhaps(Error),
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Nothing(error) | Refusal::Perhaps(error) => error,
+        }
+    }
+}
+
 /// Which segments there are, shared with the thread that prunes them.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
@@ -38,6 +47,8 @@ pub(super) struct Segments {
     firsts: Mutex<Vec<Revision>>,
     /// A file made ahead.
     blank: Mutex<Option<Blank>>,
+    /// How many read it while it is written to; nothing is pruned meanwhile.
+    readers: AtomicUsize,
     /// For names: a file that is being taken into use is not to be made anew.
     made: AtomicU64,
 }
@@ -54,8 +65,8 @@ pub(super) struct Journal {
 impl Journal {
     /// Finds the segments of a directory, which is created if need be.
     pub(super) fn open(dir: PathBuf, segment_bytes: u64, disk: Disk) -> Result<Self, Error> {
-        fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
-        super::disk::remove_unfinished(&dir)?;
+        disk.create_dir(&dir)?;
+        disk.remove_unfinished(&dir)?;
         let mut firsts = Vec::new();
         for entry in fs::read_dir(&dir).map_err(Error::io("list", &dir))? {
             let path = entry.map_err(Error::io("list", &dir))?.path();
@@ -67,7 +78,7 @@ impl Journal {
                 .and_then(|stem| stem.to_str()?.parse().ok());
             firsts.push(first.ok_or_else(|| Error::Damaged {
                 file: path.clone(),
-                what: "its name is not that of a journal segment".into(),
+                what: "its name is not that of a journal segment; move it out of the folder".into(),
             })?);
         }
         firsts.sort_unstable();
@@ -98,6 +109,7 @@ impl Journal {
         from: Revision,
         mut each: impl FnMut(Group) -> Result<(), Error>,
     ) -> Result<Revision, Error> {
+        let from = from + u64::from(self.disk.planted(Plant::ReplayLate));
         let firsts = lock(&self.segments.firsts).clone();
         let start = firsts
             .partition_point(|first| *first <= from)
@@ -115,8 +127,10 @@ impl Journal {
                 return Err(Error::Damaged {
                     file: path,
                     what: format!(
-                        "it begins with commit {}, and commit {expected} is missing",
-                        contents.first
+                        "it begins with commit {}, and commit {expected} is missing; \
+                         {}",
+                        contents.first,
+                        segment::ADVICE
                     ),
                 });
             }
@@ -136,6 +150,49 @@ impl Journal {
         Ok(next)
     }
 
+    /// Keeps every segment where it is until the answer is dropped.
+    pub(super) fn hold(&self) -> Hold {
+        self.segments.readers.fetch_add(1, Ordering::SeqCst);
+        Hold(Arc::clone(&self.segments))
+    }
+
+    /// Hands the groups of revisions `from` to `last` on to `each`, in order,
+    /// while the journal is written to. Both are bounds of groups, `last` is
+    /// durable, and the caller holds the segments.
+    ///
+    /// # Errors
+    /// A segment is missing or damaged, or `each` failed.
+    pub(super) fn follow(
+        &self,
+        from: Revision,
+        last: Revision,
+        mut each: impl FnMut(&Group) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if last < from {
+            return Ok(());
+        }
+        let firsts = lock(&self.segments.firsts).clone();
+        let start = firsts
+            .partition_point(|first| *first <= from)
+            .saturating_sub(1);
+        let mut next = from;
+        for first in firsts.iter().skip(start).filter(|first| **first <= last) {
+            for group in segment::read_until(&self.path(*first), last)?.groups {
+                if group.first == next {
+                    next = group.end();
+                    each(&group)?;
+                }
+            }
+        }
+        if next == last + 1 {
+            return Ok(());
+        }
+        Err(Error::Damaged {
+            file: self.dir.clone(),
+            what: format!("commit {next} is missing; {}", segment::ADVICE),
+        })
+    }
+
     /// Cuts the last segment down to its whole groups, as a fresh file. After a
     /// failed sync its last pages may be in memory only and count as written:
     /// what was replayed from them has to be durable before it is built on.
@@ -143,6 +200,9 @@ impl Journal {
         let Some(last) = lock(&self.segments.firsts).last().copied() else {
             return Ok(());
         };
+        if self.disk.planted(Plant::SkipSettle) {
+            return Ok(());
+        }
         let path = self.path(last);
         let contents = segment::read(&path)?;
         self.disk.replace(&path, &contents.whole)
@@ -172,7 +232,8 @@ impl Journal {
 
     /// Removes segments that hold nothing after revision `upto`.
     pub(super) fn prune(&self, upto: Revision) -> Result<(), Error> {
-        loop {
+        // Whoever begins to read now needs nothing from before `upto`.
+        while self.segments.readers.load(Ordering::SeqCst) == 0 {
             let oldest = {
                 let firsts = lock(&self.segments.firsts);
                 match (firsts.first(), firsts.get(1)) {
@@ -183,7 +244,7 @@ impl Journal {
             // Oldest first, and forgotten only once it is gone: a crash in
             // between leaves a journal without a gap.
             let path = self.path(oldest);
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            self.disk.remove(&path)?;
             lock(&self.segments.firsts).retain(|first| *first != oldest);
         }
         self.disk.sync_dir(&self.dir)
@@ -201,6 +262,16 @@ impl Journal {
 
     fn path(&self, first: Revision) -> PathBuf {
         segment_path(&self.dir, first)
+    }
+}
+
+/// That the segments are read while they are written to.
+#[derive(Debug)]
+pub(super) struct Hold(Arc<Segments>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.readers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -250,11 +321,17 @@ impl Appender {
             .append(&self.buffer, &self.journal.disk)
             .map_err(Refusal::Perhaps)?;
         self.next += batches.len() as u64;
+        active.seal(self.next, &self.journal.disk);
         let bytes = self.buffer.len() as u64;
         if self.buffer.capacity() > 4 * 1024 * 1024 {
             self.buffer = Vec::new();
         }
         Ok(Appended { bytes, rotated })
+    }
+
+    /// Begins a segment now, so that there is one even if no group follows.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.make_room(0).map(drop)
     }
 
     fn make_room(&mut self, bytes: usize) -> Result<bool, Error> {

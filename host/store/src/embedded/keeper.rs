@@ -1,21 +1,21 @@
 //! The thread beside the committer: makes segments ahead, checkpoints, writes
 //! snapshots and removes what they replace. Nothing it fails at loses anything.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
-use ringback_core::model::{Key, Revision};
+use ringback_core::model::{Key, Revision, Versioned};
 use tokio::sync::oneshot;
 
 use super::cells;
-use super::disk::{self, Disk};
+use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
+use super::plant::Plant;
 use super::shared::Shared;
 use super::snapshot;
-use super::start::{self, SNAPSHOTS};
+use super::start::{self, SNAPSHOTS, STATE};
 use crate::Error;
 
 /// Who wants to know how it went.
@@ -30,6 +30,9 @@ pub(super) enum Task {
     Checkpoint(Asker),
     /// Write a full snapshot.
     Snapshot(Asker),
+    /// Nothing; answered when everything before it is done.
+    #[cfg(test)]
+    Idle(Asker),
 }
 
 /// How many pairs are read at a time; writers wait meanwhile.
@@ -59,6 +62,8 @@ impl Keeper {
                 Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
                 Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
                 Task::Snapshot(asker) => self.report(self.snapshot(), asker),
+                #[cfg(test)]
+                Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
             }
         }
         self
@@ -89,8 +94,12 @@ impl Keeper {
             let frozen = view.layers.freeze(self.shared.revision());
             (view.db.clone(), file, frozen)
         };
+        let state = self.shared.dir.join(STATE);
+        if self.disk.planted(Plant::CheckpointFirst) {
+            start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
+        }
         let applied = cells::apply(&db, &table, Some(upto));
-        let flushed = applied.and_then(|()| db.flush().map_err(cells::state));
+        let flushed = applied.and_then(|()| self.disk.flush(&db, &state));
         if let Err(error) = flushed {
             // A sled that failed stays so until it is opened again. All of it is in
             // the journal, and the next start replays it.
@@ -98,7 +107,7 @@ impl Keeper {
             self.shared.poison(&error);
             return Err(error);
         }
-        self.disk.sync(&file, &self.shared.dir)?;
+        self.disk.sync(&file, &state.join("db"))?;
         start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
         if let Some(view) = self.shared.view_mut().as_mut() {
             view.layers.thaw();
@@ -128,9 +137,12 @@ impl Keeper {
         let dir = self.shared.dir.join(SNAPSHOTS);
         // Everything up to here is visible to what follows.
         let start = self.shared.revision();
+        if self.disk.planted(Plant::PruneFirst) {
+            self.journal.prune(start)?;
+        }
         let bytes = self.write_pairs(start).inspect_err(|_| {
             // An unfinished one only takes room; a start would remove it too.
-            let _ = disk::remove_unfinished(&dir);
+            let _ = self.disk.remove_unfinished(&dir);
         })?;
         tracing::info!(start, bytes, "wrote a snapshot");
         // A start replays the journal from the checkpoint, so that must not lie
@@ -138,35 +150,50 @@ impl Keeper {
         self.checkpoint()?;
         self.journal.prune(start)?;
         for old in snapshot::list(&dir)?.iter().skip(1) {
-            fs::remove_file(old).map_err(Error::io("remove", old))?;
+            self.disk.remove(old)?;
         }
         self.disk.sync_dir(&dir)?;
         Ok(bytes)
     }
 
     fn write_pairs(&self, start: Revision) -> Result<u64, Error> {
-        let mut writer = snapshot::Writer::create(&self.shared.dir.join(SNAPSHOTS), start)?;
-        let mut from = Key::new([]);
-        loop {
+        let dir = self.shared.dir.join(SNAPSHOTS);
+        let mut writer = snapshot::Writer::create(&dir, start, &self.disk)?;
+        let mut missed = 0;
+        each_pair(&self.shared, |key, value| {
+            if self.disk.planted(Plant::MissPage) && missed < PAGE {
+                missed += 1;
+                return Ok(());
+            }
             if self.shared.stopping.load(Ordering::SeqCst) {
                 return Err(Error::Closed);
             }
-            let page = self
-                .shared
-                .read(|state| state.scan_all(&from, PAGE, PAGE_BYTES))?;
-            for (key, value) in &page {
-                writer.pair(key, value)?;
-            }
-            match page.last() {
-                Some((last, _)) => from = after(last),
-                None => break,
-            }
+            writer.pair(key, value)?;
             // Commits go on meanwhile, and memory must not.
             if self.shared.in_memory() >= self.checkpoint_bytes {
                 self.checkpoint_once()?;
             }
-        }
+            Ok(())
+        })?;
         writer.finish(self.shared.revision(), &self.disk)
+    }
+}
+
+/// Hands every pair on, in order, page by page: commits go on in between.
+pub(super) fn each_pair(
+    shared: &Shared,
+    mut each: impl FnMut(&Key, &Versioned) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut from = Key::new([]);
+    loop {
+        let page = shared.read(|state| state.scan_all(&from, PAGE, PAGE_BYTES))?;
+        for (key, value) in &page {
+            each(key, value)?;
+        }
+        match page.last() {
+            Some((last, _)) => from = after(last),
+            None => return Ok(()),
+        }
     }
 }
 

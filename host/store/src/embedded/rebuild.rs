@@ -1,12 +1,13 @@
 //! Rebuilding sled's directory from snapshot and journal. The old one is moved
 //! aside, never deleted, and only once it is sure that the new one can be made.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ringback_core::model::Revision;
 
 use super::cells;
+use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Memtable;
 use super::options::Options;
@@ -25,6 +26,53 @@ pub(super) fn rebuild(
     journal: &Journal,
     at_least: Revision,
 ) -> Result<Revision, Error> {
+    let end = build(options, state, journal, at_least)?;
+    let aside = free_name(state);
+    if state.exists() {
+        tracing::error!(
+            path = %aside.display(),
+            "keeping the state that was not to be trusted; it may be deleted once all is well"
+        );
+    }
+    swap(options, state, &aside)?;
+    tracing::warn!(commits = end, "the state is rebuilt");
+    Ok(end)
+}
+
+/// The extension of a state that a new one was put in the place of on purpose.
+pub(super) const REPLACED: &str = "replaced";
+
+/// Removes it; nothing needs it once the new one is in its place.
+pub(super) fn remove_replaced(state: &Path, disk: &Disk) -> Result<(), Error> {
+    let old = state.with_extension(REPLACED);
+    if old.exists() {
+        disk.remove_all(&old)?;
+    }
+    Ok(())
+}
+
+/// Puts the state that was built in its place, and the old one aside.
+pub(super) fn swap(options: &Options, state: &Path, aside: &Path) -> Result<(), Error> {
+    if state.exists() {
+        options.disk.rename(state, aside)?;
+    }
+    options.disk.rename(&state.with_extension(BUILT), state)
+}
+
+/// The extension of a state that is being built.
+const BUILT: &str = "new";
+
+/// Builds a new state beside the old one, up to the last commit of the journal,
+/// which is returned.
+///
+/// # Errors
+/// As `rebuild`.
+pub(super) fn build(
+    options: &Options,
+    state: &Path,
+    journal: &Journal,
+    at_least: Revision,
+) -> Result<Revision, Error> {
     let base = newest_whole(&options.dir.join(SNAPSHOTS))?;
     let (from, at_least) = match &base {
         Some((_, start, end)) => (start + 1, at_least.max(*end)),
@@ -34,12 +82,15 @@ pub(super) fn rebuild(
     if end < at_least {
         return Err(Error::Damaged {
             file: options.dir.clone(),
-            what: format!("its journal ends with commit {end}, and {at_least} was acknowledged"),
+            what: format!(
+                "its journal ends with commit {end}, and {at_least} was acknowledged; put the \
+                 folder `journal` back from a backup, or import the latest export into a new folder"
+            ),
         });
     }
-    let fresh = state.with_extension("new");
+    let fresh = state.with_extension(BUILT);
     if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(Error::io("remove", &fresh))?;
+        options.disk.remove_all(&fresh)?;
     }
     let db = start::open_new(&fresh, options)?;
     if let Some((path, ..)) = &base {
@@ -51,24 +102,12 @@ pub(super) fn rebuild(
         start::drain(&db, &mut table, PORTION)
     })?;
     cells::apply(&db, &table, Some(end))?;
-    db.flush().map_err(cells::state)?;
+    options.disk.flush(&db, &fresh)?;
     drop(db);
     let path = fresh.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     options.disk.sync(&file, &path)?;
     options.disk.sync_dir(&fresh)?;
-    drop(file);
-
-    if state.exists() {
-        let aside = free_name(state);
-        options.disk.rename(state, &aside)?;
-        tracing::error!(
-            path = %aside.display(),
-            "kept the state that did not open; it may be deleted once all is well"
-        );
-    }
-    options.disk.rename(&fresh, state)?;
-    tracing::warn!(commits = end, "the state is rebuilt");
     Ok(end)
 }
 
@@ -76,7 +115,7 @@ pub(super) fn rebuild(
 fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Error> {
     let mut problem = None;
     for path in snapshot::list(dir)? {
-        let read = snapshot::Reader::open(&path).and_then(|reader| {
+        let read = snapshot::open(&path).and_then(|reader| {
             let start = reader.start();
             Ok((start, reader.verify()?))
         });
@@ -95,7 +134,7 @@ fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Err
 const PORTION: usize = 16 * 1024 * 1024;
 
 fn load(db: &sled::Db, path: &Path) -> Result<(), Error> {
-    let mut reader = snapshot::Reader::open(path)?;
+    let mut reader = snapshot::open(path)?;
     // Long values of one commit need places of their own; the snapshot does not
     // say which they had, so all are numbered through.
     let mut place = 0_u32;

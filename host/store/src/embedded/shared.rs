@@ -12,6 +12,7 @@ use std::time::Duration;
 use ringback_core::model::Revision;
 
 use super::claim::Claim;
+use super::disk::Disk;
 use super::memtable::Layers;
 use super::start::REBUILD;
 use super::state::State;
@@ -31,6 +32,7 @@ pub(super) struct View {
 /// See the module.
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
+    disk: Disk,
     /// Read while reading, written while a group is taken up: so a page of pairs
     /// is of one moment. `None` once closed.
     view: RwLock<Option<View>>,
@@ -56,6 +58,7 @@ impl Shared {
     pub(super) fn new(options: &super::Options, view: View, at: Revision, saved: Revision) -> Self {
         Self {
             dir: options.dir.clone(),
+            disk: options.disk.clone(),
             view: RwLock::new(Some(view)),
             revision: AtomicU64::new(at),
             checkpointed: AtomicU64::new(saved),
@@ -157,8 +160,8 @@ impl Shared {
             self.poison(error);
             let marker = self.dir.join(REBUILD);
             let words = format!("an earlier run could not read it: {error}");
-            if let Err(error) = std::fs::write(&marker, words) {
-                tracing::error!(%error, path = %marker.display(), "could not leave a mark to rebuild");
+            if let Err(error) = self.disk.replace(&marker, words.as_bytes()) {
+                tracing::error!(%error, "could not leave a mark to rebuild");
             }
         }
     }

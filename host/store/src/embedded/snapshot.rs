@@ -17,61 +17,40 @@
 //! `end` are equal it is exact by itself.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ringback_core::model::{Key, Revision, Versioned};
 
 use super::bytes::length;
-use super::disk::{Disk, FRESH};
+use super::disk::{Disk, FRESH, Stream};
+use super::summed::Summed;
 use crate::{Error, MAX_KEY, MAX_VALUE};
 
 const MAGIC: &[u8; 8] = b"RBSNAP1\n";
 const EXTENSION: &str = "snapshot";
 
-/// A file that passes on what it is given and sums it up.
-struct Summed<T> {
-    inner: T,
-    hasher: crc32fast::Hasher,
-    bytes: u64,
-}
+/// What to do about a snapshot that cannot be read.
+const ADVICE: &str = "put this file back from a backup, or import the latest export into a new \
+                      folder";
 
-impl<T> Summed<T> {
-    fn new(inner: T) -> Self {
-        Self {
-            inner,
-            hasher: crc32fast::Hasher::new(),
-            bytes: 0,
-        }
-    }
-
-    fn sum(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.bytes += bytes.len() as u64;
-    }
-}
-
-/// A snapshot that is being written under a name that is not its own yet.
-pub(super) struct Writer {
-    file: Summed<BufWriter<File>>,
-    fresh: PathBuf,
+/// A snapshot on its way to anywhere.
+pub(super) struct Encoder<W> {
+    out: Summed<W>,
+    /// For messages.
     path: PathBuf,
     pairs: u64,
 }
 
-impl Writer {
-    pub(super) fn create(dir: &Path, start: Revision) -> Result<Self, Error> {
-        let path = dir.join(format!("{start:020}.{EXTENSION}"));
-        let fresh = path.with_extension(format!("{EXTENSION}.{FRESH}"));
-        let file = File::create(&fresh).map_err(Error::io("create", &fresh))?;
-        let mut writer = Self {
-            file: Summed::new(BufWriter::with_capacity(256 * 1024, file)),
-            fresh,
-            path,
+impl<W: Write> Encoder<W> {
+    pub(super) fn new(out: W, path: &Path, start: Revision) -> Result<Self, Error> {
+        let mut encoder = Self {
+            out: Summed::new(out),
+            path: path.to_path_buf(),
             pairs: 0,
         };
-        writer.put(&[MAGIC, &start.to_be_bytes()])?;
-        Ok(writer)
+        encoder.put(&[MAGIC, &start.to_be_bytes()])?;
+        Ok(encoder)
     }
 
     pub(super) fn pair(&mut self, key: &Key, value: &Versioned) -> Result<(), Error> {
@@ -85,47 +64,82 @@ impl Writer {
         ])
     }
 
-    /// Syncs it, reads it back and gives it its name. Returns its size.
-    pub(super) fn finish(mut self, end: Revision, disk: &Disk) -> Result<u64, Error> {
+    /// Writes the end. Returns where it was written to, how many pairs and bytes.
+    pub(super) fn finish(mut self, end: Revision) -> Result<(W, u64, u64), Error> {
         let pairs = self.pairs;
         self.put(&[&[0; 4], &pairs.to_be_bytes(), &end.to_be_bytes()])?;
-        let sum = self.file.hasher.clone().finalize();
+        let sum = self.out.sum();
         self.put(&[&sum.to_be_bytes()])?;
-        let written = self.file.bytes;
-        let fresh = self.fresh;
-        let file = self.file.inner.into_inner();
-        let file = file.map_err(|error| Error::io("write", &fresh)(error.into_error()))?;
-        disk.sync(&file, &fresh)?;
-        // What it replaces is removed afterwards, so look once more.
-        Reader::open(&fresh)?.verify()?;
-        disk.rename(&fresh, &self.path)?;
-        Ok(written)
+        let bytes = self.out.bytes();
+        Ok((self.out.into_inner(), pairs, bytes))
     }
 
     fn put(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
         for part in parts {
-            self.file.sum(part);
-            let wrote = self.file.inner.write_all(part);
-            wrote.map_err(Error::io("write", &self.fresh))?;
+            let wrote = self.out.write_all(part);
+            wrote.map_err(Error::io("write", &self.path))?;
         }
         Ok(())
     }
 }
 
-/// A snapshot that is being read.
-pub(super) struct Reader {
-    file: Summed<BufReader<File>>,
+/// A snapshot that is being written under a name that is not its own yet.
+pub(super) struct Writer {
+    encoder: Encoder<BufWriter<Stream>>,
+    fresh: PathBuf,
+    path: PathBuf,
+}
+
+impl Writer {
+    pub(super) fn create(dir: &Path, start: Revision, disk: &Disk) -> Result<Self, Error> {
+        let path = dir.join(format!("{start:020}.{EXTENSION}"));
+        let fresh = path.with_extension(format!("{EXTENSION}.{FRESH}"));
+        let file = BufWriter::with_capacity(256 * 1024, Stream::create(disk, &fresh)?);
+        Ok(Self {
+            encoder: Encoder::new(file, &fresh, start)?,
+            fresh,
+            path,
+        })
+    }
+
+    pub(super) fn pair(&mut self, key: &Key, value: &Versioned) -> Result<(), Error> {
+        self.encoder.pair(key, value)
+    }
+
+    /// Syncs it, reads it back and gives it its name. Returns its size.
+    pub(super) fn finish(self, end: Revision, disk: &Disk) -> Result<u64, Error> {
+        let fresh = self.fresh;
+        let (file, _, bytes) = self.encoder.finish(end)?;
+        let file = file.into_inner();
+        let file = file.map_err(|error| Error::io("write", &fresh)(error.into_error()))?;
+        disk.sync(&file.file, &fresh)?;
+        // What it replaces is removed afterwards, so look once more.
+        open(&fresh)?.verify()?;
+        disk.rename(&fresh, &self.path)?;
+        Ok(bytes)
+    }
+}
+
+/// A snapshot that is being read, from anywhere.
+pub(super) struct Reader<R> {
+    input: Summed<R>,
     path: PathBuf,
     start: Revision,
     pairs: u64,
     end: Option<Revision>,
 }
 
-impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+/// Opens a snapshot's file.
+pub(super) fn open(path: &Path) -> Result<Reader<BufReader<File>>, Error> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    Reader::new(BufReader::with_capacity(256 * 1024, file), path)
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads on from the start of a snapshot; the path is for messages.
+    pub(super) fn new(input: R, path: &Path) -> Result<Self, Error> {
         let mut reader = Self {
-            file: Summed::new(BufReader::with_capacity(256 * 1024, file)),
+            input: Summed::new(input),
             path: path.to_path_buf(),
             start: 0,
             pairs: 0,
@@ -141,6 +155,16 @@ impl Reader {
     /// The commit after which the journal is to be replayed.
     pub(super) fn start(&self) -> Revision {
         self.start
+    }
+
+    /// What comes after it.
+    pub(super) fn into_inner(self) -> R {
+        self.input.into_inner()
+    }
+
+    /// The pairs read so far.
+    pub(super) fn pairs(&self) -> u64 {
+        self.pairs
     }
 
     /// The next pair; `None` once the end was reached and its sum is right.
@@ -167,13 +191,18 @@ impl Reader {
     /// Reads it to its end. Returns the last commit it may show the work of.
     pub(super) fn verify(mut self) -> Result<Revision, Error> {
         while self.next()?.is_some() {}
+        self.end()
+    }
+
+    /// The last commit it may show the work of, once it was read to its end.
+    pub(super) fn end(&self) -> Result<Revision, Error> {
         self.end.ok_or_else(|| self.damaged("it has no end"))
     }
 
     fn footer(&mut self) -> Result<(), Error> {
         let pairs = u64::from_be_bytes(self.array()?);
         let end = u64::from_be_bytes(self.array()?);
-        let sum = self.file.hasher.clone().finalize();
+        let sum = self.input.sum();
         if pairs != self.pairs || u32::from_be_bytes(self.array()?) != sum {
             return Err(self.damaged("its sum does not fit its content"));
         }
@@ -194,21 +223,19 @@ impl Reader {
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.file.inner.read_exact(out).map_err(|error| {
-            if error.kind() == io::ErrorKind::UnexpectedEof {
+        self.input.read_exact(out).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::UnexpectedEof {
                 self.damaged("it ends too early")
             } else {
                 Error::io("read", &self.path)(error)
             }
-        })?;
-        self.file.sum(out);
-        Ok(())
+        })
     }
 
     fn damaged(&self, what: &str) -> Error {
         Error::Damaged {
             file: self.path.clone(),
-            what: what.into(),
+            what: format!("{what}; {ADVICE}"),
         }
     }
 }

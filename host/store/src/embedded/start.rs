@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,18 +11,20 @@ use sled::Db;
 
 use super::cells;
 use super::claim;
-use super::disk::{self, Disk};
+use super::disk::Disk;
 use super::journal::Journal;
 use super::journal::frame::Group;
+use super::journal::segment;
 use super::memtable::{Layers, Memtable};
 use super::options::Options;
+use super::quiet::quietly;
 use super::rebuild;
 use super::shared::View;
 use super::snapshot;
 use crate::Error;
 
 pub(super) const STATE: &str = "sled";
-const JOURNAL: &str = "journal";
+pub(super) const JOURNAL: &str = "journal";
 const CHECKPOINT: &str = "checkpoint";
 pub(super) const SNAPSHOTS: &str = "snapshots";
 
@@ -51,33 +52,30 @@ enum Opened<T> {
 /// Opens the store of a directory.
 pub(super) fn start(options: &Options) -> Result<Started, Error> {
     let dir = &options.dir;
-    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-    let claim = claim::take(dir)?;
-    disk::remove_unfinished(dir)?;
+    let disk = &options.disk;
+    disk.create_dir(dir)?;
+    let claim = claim::take(dir, disk)?;
+    disk.remove_unfinished(dir)?;
     let is_new = !dir.join(JOURNAL).exists();
-    claim::check_format(dir, is_new, &options.disk)?;
+    claim::check_format(dir, is_new, disk)?;
     let snapshots = dir.join(SNAPSHOTS);
-    fs::create_dir_all(&snapshots).map_err(Error::io("create", &snapshots))?;
-    disk::remove_unfinished(&snapshots)?;
-    let journal = Journal::open(
-        dir.join(JOURNAL),
-        options.segment_bytes,
-        options.disk.clone(),
-    )?;
-    options.disk.sync_dir(dir)?;
+    disk.create_dir(&snapshots)?;
+    disk.remove_unfinished(&snapshots)?;
+    let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
     let mut checkpointed = read_checkpoint(dir)?;
-    let has_snapshot = !snapshot::list(&snapshots)?.is_empty();
-    if journal.first().is_none() && (checkpointed > 0 || has_snapshot) {
+    if journal.first().is_none() && (checkpointed > 0 || holds_commits(&snapshots)?) {
         return Err(Error::Damaged {
             file: dir.join(JOURNAL),
-            what: "its segments are missing".into(),
+            what: "its segments are missing; put the folder back from a backup, or import the \
+                   latest export into a new folder"
+                .into(),
         });
     }
     journal.settle()?;
 
     let state = dir.join(STATE);
     let marker = dir.join(REBUILD);
-    claim::begin_run(dir, options.boot.as_deref(), &marker, &options.disk)?;
+    claim::begin_run(dir, options.boot.as_deref(), &marker, disk)?;
     let opened = if marker.exists() {
         let why = fs::read_to_string(&marker).map_err(Error::io("read", &marker))?;
         Opened::Damaged(why)
@@ -94,10 +92,10 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
                 "the state is not to be trusted; rebuilding it from snapshot and journal"
             );
             checkpointed = rebuild::rebuild(options, &state, &journal, checkpointed)?;
-            write_checkpoint(dir, checkpointed, &options.disk)?;
+            write_checkpoint(dir, checkpointed, disk)?;
             if marker.exists() {
-                fs::remove_file(&marker).map_err(Error::io("remove", &marker))?;
-                options.disk.sync_dir(dir)?;
+                disk.remove(&marker)?;
+                disk.sync_dir(dir)?;
             }
             match open_and_replay(&state, options, &journal, checkpointed)? {
                 Opened::Fine(opened) => opened,
@@ -105,6 +103,7 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
             }
         }
     };
+    rebuild::remove_replaced(&state, disk)?;
     let path = state.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     let view = View {
@@ -119,6 +118,14 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         revision: end,
         checkpointed,
     })
+}
+
+/// Whether there is a snapshot of more than nothing.
+fn holds_commits(snapshots: &Path) -> Result<bool, Error> {
+    match snapshot::list(snapshots)?.first() {
+        Some(newest) => Ok(snapshot::open(newest)?.verify()? > 0),
+        None => Ok(false),
+    }
 }
 
 /// How much of the journal a start holds in memory before it brings it into sled:
@@ -140,7 +147,7 @@ fn open_and_replay(
     // Kept from being dropped while a panic unwinds: that would flush, and a
     // sled that has lost its way never returns from it.
     let db = ManuallyDrop::new(db);
-    let replayed = catch_unwind(AssertUnwindSafe(|| {
+    let replayed = quietly(|| {
         let applied = cells::applied(&db)?;
         // What a checkpoint synced has to be there. If it is not, sled recovered
         // to an earlier point than it should have.
@@ -155,14 +162,17 @@ fn open_and_replay(
             drain(&db, &mut table, REPLAYED)
         })? - 1;
         Ok((applied, table, end))
-    }));
+    });
     match replayed {
         Ok(Ok((applied, table, end))) if end >= applied => {
             Ok(Opened::Fine((ManuallyDrop::into_inner(db), table, end)))
         }
         Ok(Ok((applied, _, end))) => Err(Error::Damaged {
             file: options.dir.join(JOURNAL),
-            what: format!("it ends with commit {end}, and commit {applied} was acknowledged"),
+            what: format!(
+                "it ends with commit {end}, and commit {applied} was acknowledged; {}",
+                segment::ADVICE
+            ),
         }),
         Ok(Err(Error::Rotten(why))) => {
             drop(ManuallyDrop::into_inner(db));
@@ -201,7 +211,7 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
         .flush_every_ms(Some(500));
     let mut tries = 0;
     loop {
-        let Ok(opened) = catch_unwind(AssertUnwindSafe(|| config.open())) else {
+        let Ok(opened) = quietly(|| config.open()) else {
             return Ok(Opened::Damaged(PANICKED.into()));
         };
         let error = match opened {
@@ -255,7 +265,9 @@ pub(super) fn read_checkpoint(dir: &Path) -> Result<Revision, Error> {
     };
     text.trim().parse().map_err(|_| Error::Damaged {
         file: path,
-        what: "it does not name a commit".into(),
+        what: "it does not name a commit; write 0 into it and delete the folder `sled`: the next \
+               start rebuilds both"
+            .into(),
     })
 }
 

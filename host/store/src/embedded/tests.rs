@@ -27,7 +27,7 @@ pub(crate) fn test_options(dir: &Path) -> Options {
     }
 }
 
-pub(super) async fn all(store: &Sled) -> Vec<(Key, Versioned)> {
+pub(super) async fn all(store: &impl Store) -> Vec<(Key, Versioned)> {
     let (low, high) = (Key::new([]), Key::new([255; 64]));
     store
         .scan(&low, &high, usize::MAX, Direction::Forward)
@@ -36,7 +36,7 @@ pub(super) async fn all(store: &Sled) -> Vec<(Key, Versioned)> {
 }
 
 /// Commits of three keys each, with some deletes, overwrites and long values.
-pub(super) async fn work(store: &Sled, commits: std::ops::Range<u32>) {
+pub(super) async fn work(store: &impl Store, commits: std::ops::Range<u32>) {
     for n in commits {
         let (own, shared, gone) = (
             format!("own/{n:06}"),
@@ -110,16 +110,16 @@ async fn rotates_snapshots_and_removes_what_they_replace() {
 async fn a_snapshot_taken_under_load_is_exact_with_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Sled::open(test_options(dir.path())).unwrap());
-    work(&store, 0..200).await;
+    work(&*store, 0..200).await;
     let writer = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { work(&store, 200..600).await })
+        tokio::spawn(async move { work(&*store, 200..600).await })
     };
     while !writer.is_finished() {
         store.snapshot().await.unwrap();
     }
     writer.await.unwrap();
-    let expected = all(&store).await;
+    let expected = all(&*store).await;
     drop(store);
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     let store = Sled::open(test_options(dir.path())).unwrap();

@@ -1,10 +1,9 @@
 //! One file of the journal: made ahead and filled with zeros, so that a later
 //! `fdatasync` writes data and no file system metadata.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ringback_core::model::Revision;
@@ -13,8 +12,13 @@ use super::frame::{self, Group};
 use crate::Error;
 use crate::embedded::bytes::Reader;
 use crate::embedded::disk::Disk;
+use crate::embedded::plant::Plant;
 
 const MAGIC: &[u8; 8] = b"RBJRNL1\n";
+
+/// What to do about a journal that cannot be read to its end.
+pub(crate) const ADVICE: &str = "put this file back from a backup, or import the latest export \
+                                 into a new folder";
 
 /// Magic, first revision, salt, checksum, four bytes of nothing.
 pub(crate) const HEADER: usize = 32;
@@ -31,26 +35,22 @@ impl Blank {
     /// Writes the zeros. A hole or an unwritten extent would make each later
     /// `fdatasync` commit metadata as well.
     pub(crate) fn make(path: PathBuf, size: u64, disk: &Disk) -> Result<Self, Error> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(Error::io("create", &path))?;
+        let file = disk.create(&path)?;
         let fill = || -> io::Result<()> {
             let zeros = vec![0; 1024 * 1024];
-            let mut left = size;
-            while left > 0 {
-                let part = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
-                (&file).write_all(zeros.get(..part).unwrap_or_default())?;
-                left -= part as u64;
+            let mut at = 0;
+            while at < size {
+                let part = usize::try_from(size - at)
+                    .unwrap_or(usize::MAX)
+                    .min(zeros.len());
+                disk.write_at(&file, &path, zeros.get(..part).unwrap_or_default(), at)?;
+                at += part as u64;
             }
             Ok(())
         };
         if let Err(error) = fill() {
             // A half made file only takes the room that is missing.
-            let _ = fs::remove_file(&path);
+            let _ = disk.remove(&path);
             return Err(Error::io("fill", &path)(error));
         }
         disk.sync(&file, &path)?;
@@ -70,8 +70,7 @@ impl Blank {
     ) -> Result<Writer, Error> {
         // Not a secret, only different for every segment.
         let salt = RandomState::new().hash_one(first);
-        self.file
-            .write_all_at(&header(first, salt), 0)
+        disk.write_at(&self.file, &self.path, &header(first, salt), 0)
             .map_err(Error::io("write", &self.path))?;
         disk.sync(&self.file, &self.path)?;
         disk.rename(&self.path, &path)?;
@@ -109,12 +108,33 @@ impl Writer {
     /// # Errors
     /// The frame may be durable or not; nothing may be written after it.
     pub(crate) fn append(&mut self, frame: &[u8], disk: &Disk) -> Result<(), Error> {
-        self.file
-            .write_all_at(frame, self.offset)
+        let late = disk.planted(Plant::AcknowledgeFirst);
+        if late {
+            disk.sync(&self.file, &self.path)?;
+        }
+        disk.write_at(&self.file, &self.path, frame, self.offset)
             .map_err(Error::io("write", &self.path))?;
-        disk.sync(&self.file, &self.path)?;
+        if !late && !disk.planted(Plant::SkipJournalSync) {
+            disk.sync(&self.file, &self.path)?;
+        }
         self.offset += frame.len() as u64;
         Ok(())
+    }
+
+    /// Writes an empty group behind the last one, not synced and to be written
+    /// over by the next: so what stands before it is known to have been synced, and
+    /// cannot be taken for the torn end of a commit that was never acknowledged if
+    /// it is damaged later.
+    pub(crate) fn seal(&self, next: Revision, disk: &Disk) {
+        let mut seal = Vec::with_capacity(frame::HEADER);
+        frame::encode(self.salt, next, std::iter::empty(), &mut seal);
+        if !self.has_room(seal.len()) {
+            return;
+        }
+        if let Err(error) = disk.write_at(&self.file, &self.path, &seal, self.offset) {
+            // What it speaks of is durable without it.
+            tracing::warn!(%error, path = %self.path.display(), "could not seal a commit");
+        }
     }
 }
 
@@ -137,38 +157,55 @@ impl Contents {
     }
 }
 
-/// Reads a segment.
+/// Reads a segment that nobody writes to.
 ///
 /// # Errors
 /// It cannot be read, or a broken group stands before a whole one. Then the
 /// broken one had been synced and acknowledged, and must not be dropped.
 pub(crate) fn read(path: &Path) -> Result<Contents, Error> {
+    read_until(path, Revision::MAX)
+}
+
+/// Reads a segment up to a commit that is durable by now. What comes after it may
+/// be under way, and is not looked at.
+///
+/// # Errors
+/// As `read`.
+pub(crate) fn read_until(path: &Path, last: Revision) -> Result<Contents, Error> {
     let mut whole = fs::read(path).map_err(Error::io("read", path))?;
     let damaged = |what: String| Error::Damaged {
         file: path.to_path_buf(),
         what,
     };
-    let (first, salt) = read_header(&whole).ok_or_else(|| damaged("its first bytes".into()))?;
+    let (first, salt) = read_header(&whole).ok_or_else(|| {
+        damaged(format!(
+            "its first bytes are not those of a journal segment; {ADVICE}"
+        ))
+    })?;
     let mut groups: Vec<Group> = Vec::new();
     let mut at = HEADER;
     let mut next = first;
-    while let Some((group, taken)) = whole.get(at..).and_then(|rest| frame::decode(salt, rest)) {
+    while next <= last
+        && let Some((group, taken)) = whole.get(at..).and_then(|rest| frame::decode(salt, rest))
+    {
         if group.first != next {
             let found = group.first;
             return Err(damaged(format!(
-                "commit {found} stands where {next} belongs"
+                "commit {found} stands where {next} belongs; {ADVICE}"
             )));
         }
         next = group.end();
         at += taken;
-        groups.push(group);
+        // A seal says nothing but that what stands before it was synced.
+        if !group.commits.is_empty() {
+            groups.push(group);
+        }
     }
-    let rest = whole.get(at..).unwrap_or_default();
-    if let Some((distance, later)) = frame::find_later(salt, rest) {
+    let rest = whole.get(at..).filter(|_| next <= last).unwrap_or_default();
+    if let Some((distance, _)) = frame::find_later(salt, rest) {
         return Err(damaged(format!(
-            "commit {next} at byte {at} is broken, but commit {} at byte {} is whole; \
-             going on would drop acknowledged work, so restore this file or a backup",
-            later.first,
+            "commit {next} at byte {at} is broken, but what was written after it, at byte {}, is \
+             whole; going on would drop acknowledged work; {ADVICE}",
             at + distance
         )));
     }
