@@ -10,6 +10,10 @@ use tokio::sync::Semaphore;
 
 use crate::figures::Latency;
 
+/// By how many microseconds a text may come before its time: due times are whole
+/// milliseconds of the wall clock, which is set right now and then.
+const TOLERANCE: u64 = 5_000;
+
 /// One caller. Times are microseconds since the board's start, 0 for not yet.
 #[derive(Debug, Default)]
 struct Entry {
@@ -174,7 +178,7 @@ impl Board {
 
     /// How long after their time the texts of these callers came, in microseconds,
     /// if each was due so long after its webhook left; and how many came before
-    /// their webhook and that time.
+    /// that time.
     pub(crate) fn lateness(&self, callers: Range<usize>, wait: Duration) -> (Vec<u64>, usize) {
         let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
         let (mut late, mut early) = (Vec::new(), 0);
@@ -184,7 +188,7 @@ impl Board {
                 continue;
             }
             let due = entry.sent.load(Ordering::Acquire).saturating_add(wait);
-            early += usize::from(arrived < due);
+            early += usize::from(arrived + TOLERANCE < due);
             late.push(arrived.saturating_sub(due));
         }
         (late, early)

@@ -3,6 +3,7 @@
 //! The program has also sent every one of the texts in the end, and the processor
 //! time of that counts.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::board::Board;
@@ -29,6 +30,11 @@ use crate::twilio::{self, NUMBER};
 const CONNECTIONS: usize = 64;
 /// The program's route.
 const MESSAGES: &str = "/api/v1/messages";
+/// Where keys are made. One key may ask 200 times a second, so there are many
+/// clients, as one would have.
+const KEYS: &str = "/api/v1/keys";
+/// How many clients there are: enough for what two processors can answer.
+const CLIENTS: usize = 256;
 /// The handler's.
 const BARE: &str = "/json";
 
@@ -97,6 +103,8 @@ pub(crate) async fn measure(binary: &Path, folder: &Path, plan: Plan) -> anyhow:
     let host = home.start().await?;
     let target = crate::j1::target(host.address, &board)?;
 
+    let keys = Arc::new(keys(host.address).await?);
+
     let mut figures = Figures::default();
     let (mut ceiling, mut ours) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     let warm = plan.time / 10;
@@ -110,13 +118,13 @@ pub(crate) async fn measure(binary: &Path, folder: &Path, plan: Plan) -> anyhow:
             calls: target.calls.clone(),
             board: Board::new(most),
         };
-        let (rate, count) = load(&nobody, BARE, time).await?;
+        let (rate, count) = load(&nobody, BARE, &keys, time).await?;
         if turn > 0 {
             ceiling.0.push(rate);
             ceiling.1.extend(cost(bare.pid, before, count));
         }
         let (first, before) = (board.taken(), process::cpu(host.pid));
-        let (rate, count) = load(&target, MESSAGES, time).await?;
+        let (rate, count) = load(&target, MESSAGES, &keys, time).await?;
         let answered = Instant::now();
         target.finish(first).await;
         figures.behind_s = figures.behind_s.max(answered.elapsed().as_secs_f64());
@@ -141,6 +149,24 @@ pub(crate) async fn measure(binary: &Path, folder: &Path, plan: Plan) -> anyhow:
     Ok(figures)
 }
 
+/// Makes the clients' keys.
+async fn keys(address: SocketAddr) -> anyhow::Result<Vec<String>> {
+    let mut line = Line::open(address).await?;
+    let host = address.to_string();
+    let mut keys = Vec::new();
+    for client in 0..CLIENTS {
+        let body = json!({ "name": format!("client {client}"), "scopes": ["send"] });
+        let request = post(&host, KEYS, "application/json").header("x-api-key", API_KEY);
+        let request = request.body(Full::new(Bytes::from(body.to_string())))?;
+        let (status, answer) = line.fetch(request).await?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let key = answer.pointer("/data/key").and_then(Value::as_str);
+        let key = key.with_context(|| format!("{KEYS} answered {status}: {answer}"))?;
+        keys.push(key.to_owned());
+    }
+    Ok(keys)
+}
+
 /// Microseconds of processor time for each of so many requests.
 fn cost(pid: u32, before: Option<process::Cpu>, count: usize) -> Option<f64> {
     let used = process::cpu(pid)?.since(before?).total();
@@ -149,19 +175,28 @@ fn cost(pid: u32, before: Option<process::Cpu>, count: usize) -> Option<f64> {
 
 /// Asks for texts to one recipient after the other; requests a second that were
 /// answered, and how many.
-async fn load(target: &Target, path: &'static str, time: Duration) -> anyhow::Result<(f64, usize)> {
+async fn load(
+    target: &Target,
+    path: &'static str,
+    keys: &Arc<Vec<String>>,
+    time: Duration,
+) -> anyhow::Result<(f64, usize)> {
     let lines = Line::several(target.address, CONNECTIONS).await?;
     let first = target.board.taken();
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for mut line in lines {
         let (board, address) = (Arc::clone(&target.board), target.address);
+        let keys = Arc::clone(keys);
         tasks.spawn(async move {
             let host = address.to_string();
             while start.elapsed() < time {
                 let Some(recipient) = board.take() else { break };
+                let key = keys
+                    .get(recipient % keys.len())
+                    .map_or(API_KEY, String::as_str);
                 let request = post(&host, path, "application/json")
-                    .header("x-api-key", API_KEY)
+                    .header("x-api-key", key)
                     .body(Full::new(body(path, recipient)))?;
                 board.sent(recipient, None);
                 let status = line.ask(request).await.unwrap_or(0);

@@ -17,6 +17,8 @@ mod line;
 mod load;
 mod machine;
 mod metrics;
+mod peers;
+mod picture;
 mod process;
 mod report;
 mod rows;
@@ -50,6 +52,13 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Parts {
+    /// Draws the figures of an earlier run, from what --json wrote
+    Draw {
+        /// The figures
+        json: PathBuf,
+        /// The picture
+        svg: PathBuf,
+    },
     /// One of the small programs by itself, to be measured by hand
     #[command(subcommand)]
     Part(Part),
@@ -114,6 +123,7 @@ fn main() -> ExitCode {
         let work = async {
             match command.part {
                 Some(Parts::Part(part)) => run_part(part).await.map(|()| ExitCode::SUCCESS),
+                Some(Parts::Draw { json, svg }) => run::draw_again(&json, &svg),
                 None => run::measure(command.options).await,
             }
         };

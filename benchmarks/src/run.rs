@@ -14,7 +14,7 @@ use crate::host::{Home, text_back};
 use crate::machine::{self, Watch};
 use crate::report::{Report, Start};
 use crate::sink::Sink;
-use crate::{answer, ceilings, flat, j1, j2, j3, j6, say, twilio};
+use crate::{answer, ceilings, flat, j1, j2, j3, j6, picture, say, twilio};
 
 /// Callers of J1 at most: what the floor takes in all its turns, and more.
 const CALLERS: usize = 2_000_000;
@@ -155,6 +155,9 @@ pub(crate) async fn measure(options: Options) -> anyhow::Result<ExitCode> {
         let text = serde_json::to_string_pretty(&report.json())?;
         write(file, text + "\n")?;
     }
+    if let Some(file) = &options.svg {
+        write(file, picture::draw(&report)?)?;
+    }
     let fine = report.problems.is_empty();
     Ok(if fine {
         ExitCode::SUCCESS
@@ -163,8 +166,20 @@ pub(crate) async fn measure(options: Options) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Draws the figures that a run wrote down.
+pub(crate) fn draw_again(json: &Path, svg: &Path) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read_to_string(json)
+        .with_context(|| format!("could not read {}", json.display()))?;
+    let report = Report::read(&text).with_context(|| {
+        let help = "is it what --json wrote?";
+        format!("could not understand {}; {help}", json.display())
+    })?;
+    write(svg, picture::draw(&report)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Writes a result.
-pub(crate) fn write(file: &Path, text: String) -> anyhow::Result<()> {
+fn write(file: &Path, text: String) -> anyhow::Result<()> {
     std::fs::write(file, text).with_context(|| format!("could not write {}", file.display()))
 }
 
