@@ -126,7 +126,7 @@ async fn all(
     let cpu = process::cpu(host.pid).zip(cpu);
     let cpu = cpu.map(|(after, before)| after.since(before).total());
     figures.fill_cpu_us = cpu.and_then(|ms| ratio(ms * 1000.0, waiting as f64));
-    figures.waiting = board.taken() - figures.refused;
+    figures.waiting = waiting.saturating_sub(figures.refused);
     calm(host.pid).await;
     figures.waiting_mb = process::resident_mb(host.pid);
 
@@ -134,7 +134,7 @@ async fn all(
     host.stop().await?;
     figures.stop_s = stop.elapsed().as_secs_f64();
     let bytes = home.data_bytes()? as f64;
-    figures.disk_bytes = ratio(bytes, figures.waiting as f64).unwrap_or_default();
+    figures.disk_bytes = ratio(bytes, (WARM + figures.waiting) as f64).unwrap_or_default();
     let host = home.start().await?;
     figures.ready_s = host.ready.as_secs_f64();
     figures.started_mb = process::resident_mb(host.pid);

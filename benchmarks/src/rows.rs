@@ -115,13 +115,12 @@ fn j2(found: &j2::Figures) -> Section {
     let title = format!("J2: {} runs wait an hour", number(found.waiting));
     let mut section = Section::new(title, "");
     // A million may take ten seconds, 100,000 one.
-    let ready = |seconds: f64| {
+    let ready = |most: f64, aim: f64| {
         let share = found.waiting as f64 / 1e6;
-        let round = |limit: f64| (limit * 100.0).ceil() / 100.0;
-        Goal::Aim(
-            round((seconds * share).max(1.0)),
-            round((seconds / 2.0 * share).max(1.0)),
-        )
+        match ((most * share).max(1.0), (aim * share).max(1.0)) {
+            (most, aim) if most > aim => Goal::Aim(most, aim),
+            (most, _) => Goal::Within(most),
+        }
     };
     let mut add = |name: &str, figure: Option<f64>, goal| section.alone(name, figure, goal);
     let name = "resident without them, MB";
@@ -138,9 +137,9 @@ fn j2(found: &j2::Figures) -> Section {
     let name = "disk per waiting run, bytes";
     add(name, Some(found.disk_bytes), Goal::Within(4096.0));
     let name = "start to ready after a clean end, s";
-    add(name, Some(found.ready_s), ready(10.0));
+    add(name, Some(found.ready_s), ready(10.0, 5.0));
     let name = "start to ready after a kill, s";
-    add(name, Some(found.killed_ready_s), ready(10.0));
+    add(name, Some(found.killed_ready_s), ready(10.0, 5.0));
     add("clean end, s", Some(found.stop_s), Goal::None);
     let late = found.late;
     add("came due meanwhile", Some(found.due as f64), Goal::None);

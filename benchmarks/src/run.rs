@@ -201,7 +201,7 @@ async fn jobs(
         say("J1: a missed call becomes a text");
         let plan = j1::Plan {
             rounds: size.pick(5, 2, 5),
-            slow: size.seconds(5.0, 2.0),
+            slow: size.seconds(8.0, 2.0),
             full: size.seconds(2.0, 1.0),
             half: size.seconds(2.0, 1.0),
         };
@@ -218,7 +218,7 @@ async fn jobs(
                 .unwrap_or_else(|| size.pick(100_000, 10_000, 1_000_000)),
             rounds: size.pick(3, 2, 3),
             idle: size.seconds(5.0, 2.0),
-            slow: size.seconds(5.0, 2.0),
+            slow: size.seconds(8.0, 2.0),
             runs: size.pick(5_000, 2_000, 5_000),
         };
         let watch = Watch::start("J1 with a history");

@@ -166,7 +166,8 @@ fn stop(
     let saved = finish.as_ref().map_or(Ok(()), Keeper::checkpoint);
     let Some(View {
         db, file, claim, ..
-    }) = shared.view_mut().take() else {
+    }) = shared.view_mut().take()
+    else {
         return saved;
     };
     // sled writes when it is dropped, so what it left is synced after that, and

@@ -249,7 +249,8 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
             "agent": call.agent,
             "at": tx.now,
             "call": value,
-        }).into(),
+        })
+        .into(),
         contact: call.contact.clone(),
         agent: call.agent.clone(),
         number: Some(call.number.clone()),

@@ -131,7 +131,8 @@ fn answer(
             "media": message.media,
             "agent": message.agent,
             "at": tx.now,
-        }).into(),
+        })
+        .into(),
         contact: Some(phone.clone()),
         agent: Some(message.agent.clone()),
         number: message.number.clone(),

@@ -165,7 +165,8 @@ pub(super) fn start(world: World<'_>, tx: &mut Tx<'_>, request: &StartRequest) -
     let cause = Cause {
         event: json!({
             "type": "manual", "input": request.input, "contact": request.contact, "at": tx.now,
-        }).into(),
+        })
+        .into(),
         contact: request.contact.clone(),
         agent: agent.map(|agent| agent.id.clone()),
         ..Cause::default()

@@ -66,9 +66,10 @@ impl<'a> Names<'a> {
             self.setup.business.name.clone(),
             agent.numbers.first().cloned(),
         );
-        self.lazily("agent", move || {
-            json!({ "id": id, "name": name, "business": business, "number": number })
-        })
+        self.lazily(
+            "agent",
+            move || json!({ "id": id, "name": name, "business": business, "number": number }),
+        )
     }
 
     /// `convo`.

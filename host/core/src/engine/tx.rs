@@ -82,7 +82,11 @@ impl Fact {
         let Some(stored) = &self.stored else {
             return Ok(None);
         };
-        if let Some(record) = self.record.get().and_then(|known| known.downcast_ref::<T>()) {
+        if let Some(record) = self
+            .record
+            .get()
+            .and_then(|known| known.downcast_ref::<T>())
+        {
             return Ok(Some(record.clone()));
         }
         let record: T = record::decode(&stored.value)?;

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ringback_core::engine::{Command, Facts, Finding, Gated, Input, PlaceResult, SendResult, Voice};
+use ringback_core::engine::{
+    Command, Facts, Finding, Gated, Input, PlaceResult, SendResult, Voice,
+};
 use ringback_core::model::{Call, CallId, Message, MessageId, Problem, keys};
 use ringback_sandbox::contract::calling::{CallStep, OutgoingCall, Script};
 use ringback_sandbox::contract::http::{Answer, Ask, Failure, Reason};

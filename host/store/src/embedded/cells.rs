@@ -81,11 +81,7 @@ fn own(tree: &Tree, pair: sled::Result<(IVec, IVec)>) -> Result<(Key, Versioned)
 /// Key by key and not as one batch of sled's, which would keep readers out: they
 /// look into the memtable first, and after a crash in the middle the journal is
 /// replayed from before.
-pub(super) fn apply(
-    tree: &Tree,
-    table: &Memtable,
-    last: Option<Revision>,
-) -> Result<(), Error> {
+pub(super) fn apply(tree: &Tree, table: &Memtable, last: Option<Revision>) -> Result<(), Error> {
     let (mut name, mut cell) = (Vec::new(), Vec::new());
     for (key, written) in table.iter() {
         name.clear();

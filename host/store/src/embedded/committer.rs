@@ -60,10 +60,8 @@ impl Committer {
         };
         match verdicts {
             Ok((verdicts, appended)) => {
-                let (batches, answers): (Vec<_>, Vec<_>) = group
-                    .into_iter()
-                    .map(|job| (job.batch, job.answer))
-                    .unzip();
+                let (batches, answers): (Vec<_>, Vec<_>) =
+                    group.into_iter().map(|job| (job.batch, job.answer)).unzip();
                 self.show(batches, &verdicts);
                 for (answer, verdict) in answers.into_iter().zip(verdicts) {
                     let _ = answer.send(Ok(verdict));

@@ -50,10 +50,8 @@ impl World {
             Step::Write(number, value) => {
                 self.revision += 1;
                 let value = value.map(|byte| Arc::from([byte]));
-                self.layers.add(
-                    self.revision,
-                    Writes::from([(key(*number), value.clone())]),
-                );
+                self.layers
+                    .add(self.revision, Writes::from([(key(*number), value.clone())]));
                 write(&mut self.model, key(*number), self.revision, value);
             }
             Step::Freeze => drop(self.layers.freeze(self.revision)),
