@@ -1,6 +1,5 @@
-//! One line of the table: a figure, what it is compared with, and the goal that
-//! `design/performance.md` sets for it. A goal that is missed is written down and
-//! is no error.
+//! One line of the table: a figure, what it is compared with, and its goal. A goal
+//! that is missed is written down and is no error.
 
 use crate::figures::{Spread, ratio, show};
 
@@ -36,6 +35,7 @@ impl Goal {
             Self::AtLeast(least, aim) => format!("ratio at least {least}, aim {aim}"),
             Self::AtMost(most) => format!("ratio at most {most}"),
             Self::Same { part, .. } => format!("the same, within {:.0} %", part * 100.0),
+            Self::Within(0.0) => "none".to_owned(),
             Self::Within(most) => format!("at most {}", plain(most)),
             Self::Aim(most, aim) => format!("at most {}, aim {}", plain(most), plain(aim)),
         }
@@ -172,7 +172,7 @@ mod tests {
         check(Goal::AtLeast(0.15, 0.3), "ratio at least 0.15, aim 0.3");
         check(Goal::AtLeast(0.4, 0.4), "ratio at least 0.4");
         check(Goal::AtMost(1.5), "ratio at most 1.5");
-        check(Goal::Within(0.0), "at most 0");
+        check(Goal::Within(0.0), "none");
         check(Goal::Within(0.15), "at most 0.15");
         check(Goal::Within(4096.0), "at most 4,096");
         check(Goal::Aim(10.0, 5.0), "at most 10, aim 5");

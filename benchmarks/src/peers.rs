@@ -1,7 +1,7 @@
-//! What other engines did on the same jobs: measured earlier on a machine like the
-//! one that `design/performance.md` speaks of (two cores, a virtual disk), each
-//! beside the floor of that machine. They are not measured again here, so only
-//! their ratios to that floor are shown.
+//! What other engines did on the same job: measured earlier on a machine of two
+//! cores with a virtual disk, beside the floor of that machine. They are not
+//! measured again here, so only their ratios to that floor are shown. The table
+//! with all figures stands in `benchmarks/README.md`.
 
 /// The floor of that machine: runs a second, from its lowest to its highest.
 const FLOOR_PER_SECOND: (f64, f64) = (17_000.0, 31_000.0);
@@ -24,7 +24,7 @@ pub(crate) struct Peer {
     pub(crate) killed: &'static str,
 }
 
-/// As they stand in `design/performance.md`; of a range, the middle.
+/// As they stand in that table; of a range, the middle.
 pub(crate) const PEERS: [Peer; 8] = [
     Peer {
         name: "Node-RED",

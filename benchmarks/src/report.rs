@@ -176,3 +176,23 @@ fn rate(text: &mut String, name: &str, rate: &Rate) {
         show(rate.per_second)
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::machine::Noise;
+    use crate::picture::tests::report;
+
+    #[test]
+    fn prints_a_table() {
+        let mut report = report();
+        report.noise.push(Noise {
+            job: "J1".to_owned(),
+            others: 0.25,
+            stolen: 0.0,
+        });
+        report
+            .problems
+            .push("J3: 1 callers never got their text".to_owned());
+        insta::assert_snapshot!(report.table());
+    }
+}

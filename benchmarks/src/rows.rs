@@ -1,5 +1,5 @@
-//! Which figures stand in the table, beside which goals of `design/performance.md`.
-//! It measures nothing and writes nothing.
+//! Which figures stand in the table, and which goals beside them. It measures
+//! nothing and writes nothing.
 
 use crate::figures::Spread;
 use crate::flat::{self, Flat};

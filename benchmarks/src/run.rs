@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// A minute or two, smaller numbers, less steady figures
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// A million finished and a million waiting runs: half an hour, and 20 GB of disk
+    /// A million finished and a million waiting runs: an hour, up to 25 GB of disk
     #[arg(long)]
     full: bool,
     /// Only these jobs, separated by commas

@@ -266,4 +266,4 @@ fn row(svg: &mut Svg, y: f64, entry: &Entry) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,12 @@
+//! The picture of a made-up run.
+
 use super::*;
 use crate::figures::Latency;
 use crate::flat::{self, Flat};
 use crate::{j1, j2, j3};
 
 /// A run with round figures.
-fn report() -> Report {
+pub(crate) fn report() -> Report {
     let one = |figure| Some(Spread::one(figure));
     let job = |rate, cpu, p50, p99| j1::Figures {
         per_second: one(rate),

@@ -8,10 +8,6 @@
 )]
 
 #[path = "../build/plugins.rs"]
-#[expect(
-    dead_code,
-    reason = "the build script and the tests use the rest of it"
-)]
 mod builder;
 
 use std::hint::black_box;
