@@ -14,7 +14,7 @@ use crate::figures::{Spread, ratio};
 use crate::host::{Home, Host, text_back};
 use crate::j1::{self, Side, burst};
 use crate::load::{Amount, Target};
-use crate::process;
+use crate::process::{self, Threads};
 use crate::sink::Sink;
 
 /// Runs under way at once while the history is made.
@@ -90,12 +90,12 @@ struct Raw {
 impl Raw {
     async fn turn(&mut self, host: &Host, target: &Target, plan: Plan) -> anyhow::Result<()> {
         calm(host.pid).await;
-        let before = process::fine_cpu(host.pid);
+        let before = Threads::of(host.pid);
         let start = Instant::now();
         tokio::time::sleep(plan.idle).await;
-        if let Some((after, before)) = process::fine_cpu(host.pid).zip(before) {
-            self.idle
-                .push((after - before) / start.elapsed().as_secs_f64());
+        if let Some((after, before)) = Threads::of(host.pid).zip(before) {
+            let used = after.since(&before);
+            self.idle.push(used / start.elapsed().as_secs_f64());
         }
         let slow = target.at_rate(j1::SLOW_CONNECTIONS, j1::SLOW, plan.slow);
         self.slow.push(slow.await?);
@@ -190,12 +190,11 @@ pub(crate) async fn calm(pid: u32) {
     const QUIET: f64 = 20.0;
     let start = Instant::now();
     while start.elapsed() < CALM {
-        let Some(before) = process::fine_cpu(pid) else {
+        let Some(before) = Threads::of(pid) else {
             return;
         };
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let after = process::fine_cpu(pid).unwrap_or(before);
-        if after - before < QUIET {
+        if Threads::of(pid).is_none_or(|after| after.since(&before) < QUIET) {
             return;
         }
     }

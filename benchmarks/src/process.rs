@@ -44,19 +44,31 @@ pub(crate) fn cpu(pid: u32) -> Option<Cpu> {
     })
 }
 
-/// The same for the running threads of a process, exact, in milliseconds: for
-/// those that do next to nothing.
-pub(crate) fn fine_cpu(pid: u32) -> Option<f64> {
-    let mut nanoseconds = 0;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
-        // A thread may end while it is looked at.
-        let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("schedstat")));
-        let first = stat
-            .ok()
-            .and_then(|stat| stat.split(' ').next()?.parse().ok());
-        nanoseconds += first.unwrap_or(0_u64);
+/// Processor time of the running threads of a process so far, exact, in
+/// nanoseconds: for those that do next to nothing.
+pub(crate) struct Threads(std::collections::HashMap<std::ffi::OsString, u64>);
+
+impl Threads {
+    /// Looks at a process.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let threads = tasks.filter_map(|task| {
+            let task = task.ok()?;
+            // A thread may end while it is looked at.
+            let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            Some((task.file_name(), stat.split(' ').next()?.parse().ok()?))
+        });
+        Some(Self(threads.collect()))
     }
-    Some(nanoseconds as f64 / 1e6)
+
+    /// What they used since, in milliseconds; without those that ended meanwhile.
+    pub(crate) fn since(&self, before: &Self) -> f64 {
+        let used = self.0.iter().map(|(thread, now)| {
+            let then = before.0.get(thread).copied().unwrap_or_default();
+            now.saturating_sub(then)
+        });
+        used.sum::<u64>() as f64 / 1e6
+    }
 }
 
 /// Processor time of this process and everything it started, ended or not, in
@@ -256,6 +268,20 @@ mod tests {
         assert_eq!(fields(stat, 1).map(|[parent, _]| parent), Some(1));
         assert_eq!(fields(stat, 13), Some([7, 9]));
         assert_eq!(fields("12 (a) S 1", 11), None);
+    }
+
+    #[test]
+    fn threads_come_and_go() {
+        let threads = |list: &[(&str, u64)]| {
+            Threads(
+                list.iter()
+                    .map(|(name, time)| ((*name).into(), *time))
+                    .collect(),
+            )
+        };
+        let before = threads(&[("1", 5_000_000), ("2", 90_000_000)]);
+        let after = threads(&[("1", 6_000_000), ("3", 2_500_000)]);
+        assert_eq!(after.since(&before), 3.5);
     }
 
     #[test]

@@ -192,12 +192,18 @@ pub(crate) fn draw(report: &Report) -> anyhow::Result<String> {
 
 /// What the picture is of, in three lines.
 fn notes(report: &Report) -> [String; 3] {
+    let others = report.noise.iter().map(|noise| noise.others);
+    let others = others.fold(0.0, f64::max);
+    let busy = match others {
+        0.05.. => format!(" Other programs took up to {} of it.", share(others)),
+        _ => String::new(),
+    };
     [
         "Floor: webhook in, a durable record, one request out, a durable outcome, and nothing else. \
          Every step of a scale is ten times more."
             .to_owned(),
         format!(
-            "ringback and its floor: one run, in turns, on {}, {}.",
+            "ringback and its floor: one run, in turns, {}, {}.{busy}",
             report.day, report.machine
         ),
         "Grey: published figures of the same job on a like machine, measured earlier and against \
