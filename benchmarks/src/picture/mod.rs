@@ -67,7 +67,7 @@ struct Scale {
 
 const RATE: Scale = Scale {
     title: "Runs per second",
-    hint: "of the floor's; more is better",
+    hint: "more is better",
     left: 200.0,
     right: 304.0,
     from: -3,
@@ -75,7 +75,7 @@ const RATE: Scale = Scale {
 };
 const CPU: Scale = Scale {
     title: "CPU per run",
-    hint: "× the floor's; less is better",
+    hint: "less is better",
     left: 352.0,
     right: 456.0,
     from: 0,
@@ -108,7 +108,7 @@ impl Scale {
             svg.line(class, (x, top), (x, bottom));
             let words = match power {
                 0 => "floor".to_owned(),
-                1.. => format!("{}×", show(factor)),
+                1.. => format!("{factor:.0}×"),
                 _ => share(factor),
             };
             svg.text("tick", (x, top - 4.0), Anchor::Middle, &words);

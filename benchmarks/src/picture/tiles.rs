@@ -69,8 +69,8 @@ fn tiles(report: &Report) -> Vec<Tile> {
         tiles.push(Tile {
             figure: format!("{}× the CPU", two(cpu)),
             words: [
-                format!("and {}× the p50, with {}", two(p50), number(flat.finished)),
-                "finished runs instead of none".to_owned(),
+                format!("and {}× the p50 of none, with", two(p50)),
+                format!("{} finished runs", number(flat.finished)),
             ],
         });
     }
