@@ -4,11 +4,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
 use crate::figures::Latency;
+
+/// By how many microseconds a text may come before its time: due times are whole
+/// milliseconds of the wall clock, which is set right now and then.
+const TOLERANCE: u64 = 5_000;
 
 /// One caller. Times are microseconds since the board's start, 0 for not yet.
 #[derive(Debug, Default)]
@@ -83,6 +87,23 @@ impl Board {
         (caller < self.entries.len()).then_some(caller)
     }
 
+    /// The next caller, unless so many were taken already.
+    pub(crate) fn take_before(&self, last: usize) -> Option<usize> {
+        let last = last.min(self.entries.len());
+        let step = |next: usize| (next < last).then_some(next + 1);
+        let taken = self
+            .next
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        taken.ok()
+    }
+
+    /// Takes so many callers, or as many as are left.
+    pub(crate) fn take_many(&self, count: usize) -> Range<usize> {
+        let first = self.next.fetch_add(count, Ordering::AcqRel);
+        let last = first.saturating_add(count).min(self.entries.len());
+        first.min(last)..last
+    }
+
     /// How many callers were taken so far.
     pub(crate) fn taken(&self) -> usize {
         self.next.load(Ordering::Acquire).min(self.entries.len())
@@ -139,6 +160,38 @@ impl Board {
             entry.arrived.load(Ordering::Acquire) > 0
                 || !is_success(entry.status.load(Ordering::Acquire))
         })
+    }
+
+    /// How many of these callers have a text.
+    pub(crate) fn texted(&self, callers: Range<usize>) -> usize {
+        let entries = self.entries.get(callers).unwrap_or_default().iter();
+        entries
+            .filter(|entry| entry.arrived.load(Ordering::Acquire) > 0)
+            .count()
+    }
+
+    /// How many texts a caller has got.
+    pub(crate) fn texts(&self, caller: usize) -> u32 {
+        let entry = self.entries.get(caller);
+        entry.map_or(0, |entry| entry.texts.load(Ordering::Acquire))
+    }
+
+    /// How long after their time the texts of these callers came, in microseconds,
+    /// if each was due so long after its webhook left; and how many came before
+    /// that time.
+    pub(crate) fn lateness(&self, callers: Range<usize>, wait: Duration) -> (Vec<u64>, usize) {
+        let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        let (mut late, mut early) = (Vec::new(), 0);
+        for entry in self.entries.get(callers).unwrap_or_default() {
+            let arrived = entry.arrived.load(Ordering::Acquire);
+            if arrived == 0 {
+                continue;
+            }
+            let due = entry.sent.load(Ordering::Acquire).saturating_add(wait);
+            early += usize::from(arrived + TOLERANCE < due);
+            late.push(arrived.saturating_sub(due));
+        }
+        (late, early)
     }
 
     /// What became of these callers.
@@ -211,6 +264,35 @@ mod tests {
         let settled: Vec<bool> = (0..4).map(|caller| board.settled(caller)).collect();
         assert_eq!(settled, [true, true, true, false]);
         assert_eq!((board.left(), board.window.available_permits()), (1, 2));
+    }
+
+    #[test]
+    fn a_text_is_late_after_its_wait() {
+        let board = Board::new(3);
+        for caller in 0..3 {
+            board.sent(caller, None);
+        }
+        std::thread::sleep(Duration::from_millis(3));
+        board.arrived(Some(0));
+        board.arrived(Some(2));
+        let (late, early) = board.lateness(0..3, Duration::from_millis(1));
+        assert!(late.iter().all(|late| *late >= 2000), "{late:?}");
+        assert_eq!((late.len(), early), (2, 0));
+        let (late, early) = board.lateness(0..3, Duration::from_mins(1));
+        assert_eq!((late, early), (vec![0, 0], 2));
+        assert_eq!((board.texted(0..3), board.texted(1..2)), (2, 0));
+        assert_eq!((board.texts(2), board.texts(1), board.texts(9)), (1, 0, 0));
+    }
+
+    #[test]
+    fn several_callers_can_be_taken() {
+        let board = Board::new(10);
+        assert_eq!(board.take_many(4), 0..4);
+        let few: Vec<_> = (0..3).map(|_| board.take_before(6)).collect();
+        assert_eq!(few, [Some(4), Some(5), None]);
+        assert_eq!(board.take_many(9), 6..10);
+        assert_eq!(board.take_many(9), 10..10);
+        assert_eq!((board.taken(), board.take_before(99)), (10, None));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::load::{self, Line};
-use crate::process::Running;
-use crate::twilio::{ACCOUNT, CONNECTION, NUMBER};
+use crate::line::{self, Line};
+use crate::process::{self, Running};
+use crate::twilio::{ACCOUNT, CONNECTION, NUMBER, OTHER_NUMBER};
 
 /// What the texts say.
 pub(crate) const TEXT: &str = "Sorry we missed you! How can we help?";
@@ -19,12 +19,20 @@ pub(crate) const TEXT: &str = "Sorry we missed you! How can we help?";
 pub(crate) const PUBLIC_URL: &str = "https://bench.example.com";
 /// The secret that signs webhooks.
 pub(crate) const TOKEN: &str = "be9c4a00be9c4a00be9c4a00be9c4a00";
+/// The key of its API.
+pub(crate) const API_KEY: &str = "rb_bench_7f41c0a2d6e94b3f8a15";
 /// The variable that holds it.
+const KEY_VARIABLE: &str = "BENCH_API_KEY";
+/// The variable that holds the secret.
 const TOKEN_VARIABLE: &str = "BENCH_AUTH_TOKEN";
 /// How long a start may take; the first one compiles the plugins.
-const START: Duration = Duration::from_secs(60);
+/// With millions of records it may also take longer than it should, and is measured.
+const START: Duration = Duration::from_mins(5);
 /// How long an end may take.
-const END: Duration = Duration::from_secs(20);
+const END: Duration = Duration::from_mins(2);
+/// The file of the usual workflow, and of another one.
+const USUAL: &str = "workflows/bench.yaml";
+const OTHER: &str = "workflows/other.yaml";
 
 /// A folder in which the program can be started.
 pub(crate) struct Home {
@@ -53,14 +61,19 @@ struct HostFile {
 }
 
 impl Home {
-    /// Writes the configuration and the workflow into an empty folder. Texts go to
+    /// Writes the configuration and a workflow into an empty folder. Texts go to
     /// the sink.
-    pub(crate) fn new(binary: &Path, folder: &Path, sink: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        binary: &Path,
+        folder: &Path,
+        sink: SocketAddr,
+        workflow: &str,
+    ) -> anyhow::Result<Self> {
         for name in ["workflows", "plugins"] {
             std::fs::create_dir_all(folder.join(name))?;
         }
         std::fs::write(folder.join("ringback.toml"), configuration(sink))?;
-        std::fs::write(folder.join("workflows/bench.yaml"), workflow())?;
+        std::fs::write(folder.join(USUAL), workflow)?;
         // The program is started in the folder, where a relative path is another.
         let binary = binary.canonicalize().with_context(|| {
             let help = "build it with `cargo build --release`, or name it with --binary";
@@ -70,6 +83,23 @@ impl Home {
             folder: folder.to_owned(),
             binary,
         })
+    }
+
+    /// Writes another workflow beside the usual one. The program must not run.
+    pub(crate) fn add_workflow(&self, workflow: &str) -> anyhow::Result<()> {
+        std::fs::write(self.folder.join(OTHER), workflow).context("could not write a workflow")
+    }
+
+    /// Bytes that its data takes on the disk.
+    pub(crate) fn data_bytes(&self) -> anyhow::Result<u64> {
+        let folder = self.folder.join("data");
+        process::on_disk(&folder).with_context(|| format!("could not look at {}", folder.display()))
+    }
+
+    /// Removes everything.
+    pub(crate) fn remove(self) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(&self.folder)
+            .with_context(|| format!("could not remove {}", self.folder.display()))
     }
 
     /// Starts the program and waits until it is ready.
@@ -83,7 +113,9 @@ impl Home {
                 command.env_remove(name);
             }
         }
-        command.env(TOKEN_VARIABLE, TOKEN);
+        command
+            .env(TOKEN_VARIABLE, TOKEN)
+            .env(KEY_VARIABLE, API_KEY);
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -141,6 +173,11 @@ impl Home {
 }
 
 impl Host {
+    /// Kills the program where it stands.
+    pub(crate) async fn kill(self) -> anyhow::Result<()> {
+        self.running.kill().await
+    }
+
     /// Asks the program to end, and waits for that.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.running
@@ -154,7 +191,7 @@ impl Host {
 async fn is_ready(address: SocketAddr) -> bool {
     let asked = async {
         let mut line = Line::open(address).await?;
-        line.ask(load::get(address, "/readyz")?).await
+        line.ask(line::get(address, "/readyz", None)?).await
     };
     asked.await.is_ok_and(|status| status == 200)
 }
@@ -164,6 +201,7 @@ fn configuration(sink: SocketAddr) -> String {
         r#"[server]
 listen     = "127.0.0.1:0"
 public_url = "{PUBLIC_URL}"
+api_keys   = [{{ env = "{KEY_VARIABLE}" }}]
 
 [business]
 name = "Benchmark"
@@ -182,17 +220,28 @@ settle      = "2s"
 [agents.front-desk]
 numbers    = ["{NUMBER}"]
 connection = "{CONNECTION}"
+
+[agents.other]
+numbers    = ["{OTHER_NUMBER}"]
+connection = "{CONNECTION}"
 "#
     )
 }
 
-fn workflow() -> String {
+/// The workflow of J1: a missed call becomes a text.
+pub(crate) fn text_back() -> String {
+    workflow("bench", "front-desk", None)
+}
+
+/// A workflow for the missed calls of an agent, which waits before its text.
+pub(crate) fn workflow(name: &str, agent: &str, wait: Option<&str>) -> String {
+    let wait = wait.map_or_else(String::new, |wait| format!("  - wait: {wait}\n"));
     format!(
-        r#"name: bench
-on: call.missed
+        r#"name: {name}
+on: {{ call.missed: {{ agent: {agent} }} }}
 enroll: {{ again: always }}
 steps:
-  - send: "{TEXT}"
+{wait}  - send: "{TEXT}"
 "#
     )
 }

@@ -1,84 +1,24 @@
-//! The generator: HTTP/1.1 over connections that stay open, as fast as they are
-//! answered or at a given rate. It measures the target, so it does as little as
-//! possible itself.
+//! The generator: webhooks and requests as fast as they are answered, or at a
+//! given rate. It measures the target, so it does as little as possible itself.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http_body_util::Full;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::board::{Board, Outcome};
+use crate::line::{Line, post};
 use crate::twilio::{CALL_PATH, Calls};
 
 /// How long nothing may happen before a text counts as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_secs(15);
-
-/// One connection, opened again when it breaks.
-pub(crate) struct Line {
-    address: SocketAddr,
-    sender: Option<SendRequest<Full<Bytes>>>,
-}
-
-impl Line {
-    /// Connects.
-    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let sender = Some(connect(address).await?);
-        Ok(Self { address, sender })
-    }
-
-    /// The status of the answer to a request.
-    ///
-    /// # Errors
-    /// When there was no answer, or none in time.
-    pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<u16> {
-        let mut sender = match self.sender.take() {
-            Some(sender) if !sender.is_closed() => sender,
-            _ => connect(self.address).await?,
-        };
-        let status = tokio::time::timeout(ANSWER, async {
-            sender.ready().await?;
-            let answer = sender.send_request(request).await?;
-            let status = answer.status().as_u16();
-            answer.into_body().collect().await?;
-            anyhow::Ok(status)
-        });
-        let status = status.await.context("there was no answer in time")??;
-        self.sender = Some(sender);
-        Ok(status)
-    }
-}
-
-async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await;
-    let stream = stream.with_context(|| format!("could not connect to {address}"))?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-/// A GET request.
-pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Request<Full<Bytes>>> {
-    let request = Request::get(path).header("host", address.to_string());
-    Ok(request.body(Full::default())?)
-}
-
-fn post(address: &str, path: &str, kind: &str) -> hyper::http::request::Builder {
-    Request::post(path)
-        .header("host", address)
-        .header("content-type", kind)
-}
 
 /// How many requests were answered (2xx), and in how many seconds.
 pub(crate) struct Plain {
@@ -97,10 +37,7 @@ pub(crate) async fn plain(
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<Plain> {
-    let mut lines = Vec::new();
-    for _ in 0..connections {
-        lines.push(Line::open(address).await?);
-    }
+    let lines = Line::several(address, connections).await?;
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for mut line in lines {
@@ -109,10 +46,9 @@ pub(crate) async fn plain(
             let mut answered = 0_u64;
             while start.elapsed() < time {
                 let body = Full::new(Bytes::from_static(json.as_bytes()));
-                let status = line
-                    .ask(post(&host, path, "application/json").body(body)?)
-                    .await?;
-                anyhow::ensure!((200..300).contains(&status), "{path} answered {status}");
+                let request = post(&host, path, "application/json").body(body)?;
+                let status = line.ask(request).await?;
+                ensure!((200..300).contains(&status), "{path} answered {status}");
                 answered += 1;
             }
             anyhow::Ok(answered)
@@ -126,6 +62,15 @@ pub(crate) async fn plain(
         answered,
         seconds: start.elapsed().as_secs_f64(),
     })
+}
+
+/// How much a saturated target is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Amount {
+    /// As many runs as it takes in this time.
+    For(Duration),
+    /// So many runs.
+    Runs(usize),
 }
 
 /// What is called about missed calls.
@@ -162,46 +107,46 @@ impl Target {
     pub(crate) async fn first(&self) -> anyhow::Result<Instant> {
         let caller = self.board.take().context("there are no callers")?;
         let mut line = Line::open(self.address).await?;
-        let taken = self
-            .call(&mut line, &self.address.to_string(), caller, None)
-            .await;
-        anyhow::ensure!(taken, "the first webhook was not taken");
+        let host = self.address.to_string();
+        let taken = self.call(&mut line, &host, caller, None).await;
+        ensure!(taken, "the first webhook was not taken");
         Ok(Instant::now())
     }
 
-    async fn lines(&self, connections: usize) -> anyhow::Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        for _ in 0..connections {
-            lines.push(Line::open(self.address).await?);
-        }
-        Ok(lines)
-    }
-
-    /// As many runs as it takes in this time, with never more than `window` of
-    /// them between their webhook and their text. Ends when all texts have come.
+    /// Runs with never more than `window` of them between their webhook and their
+    /// text. Ends when all texts have come.
     pub(crate) async fn saturate(
         &self,
         connections: usize,
         window: usize,
-        time: Duration,
+        amount: Amount,
     ) -> anyhow::Result<Outcome> {
-        let lines = self.lines(connections).await?;
+        let lines = Line::several(self.address, connections).await?;
         let first = self.board.taken();
+        let last = match amount {
+            Amount::For(_) => usize::MAX,
+            Amount::Runs(count) => first.saturating_add(count),
+        };
         self.board.window.forget_permits(usize::MAX);
         self.board.window.add_permits(window);
-        let end = tokio::time::Instant::now() + time;
+        let end = match amount {
+            Amount::For(time) => Some(tokio::time::Instant::now() + time),
+            Amount::Runs(_) => None,
+        };
         let mut tasks = JoinSet::new();
         for mut line in lines {
             let target = self.clone();
             tasks.spawn(async move {
                 let host = target.address.to_string();
                 loop {
-                    let room = tokio::time::timeout_at(end, target.board.window.acquire()).await;
+                    // Without an end, a target that stands still ends it.
+                    let until = end.unwrap_or_else(|| tokio::time::Instant::now() + PATIENCE);
+                    let room = tokio::time::timeout_at(until, target.board.window.acquire()).await;
                     let Ok(Ok(room)) = room else { break };
-                    if tokio::time::Instant::now() >= end {
+                    if end.is_some_and(|end| tokio::time::Instant::now() >= end) {
                         break;
                     }
-                    let Some(caller) = target.board.take() else {
+                    let Some(caller) = target.board.take_before(last) else {
                         break;
                     };
                     room.forget();
@@ -216,20 +161,51 @@ impl Target {
         while let Some(done) = tasks.join_next().await {
             done?;
         }
-        Ok(self.finish(first).await)
+        self.finish(first).await;
+        Ok(self.board.outcome(first..self.board.taken()))
     }
 
-    /// So many runs a second for this time, whatever becomes of them. Ends when
-    /// all texts have come.
-    pub(crate) async fn at_rate(
+    /// Webhooks about these callers as fast as they are answered; those that were
+    /// not taken. Texts are not waited for.
+    pub(crate) async fn call_all(
+        &self,
+        connections: usize,
+        callers: Vec<usize>,
+    ) -> anyhow::Result<Vec<usize>> {
+        let callers = Arc::new(callers);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        for mut line in Line::several(self.address, connections).await? {
+            let (target, callers, next) = (self.clone(), Arc::clone(&callers), Arc::clone(&next));
+            tasks.spawn(async move {
+                let host = target.address.to_string();
+                let mut refused = Vec::new();
+                while let Some(caller) = callers.get(next.fetch_add(1, Ordering::AcqRel)) {
+                    if !target.call(&mut line, &host, *caller, None).await {
+                        refused.push(*caller);
+                    }
+                }
+                refused
+            });
+        }
+        let mut refused = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            refused.extend(done?);
+        }
+        Ok(refused)
+    }
+
+    /// So many webhooks a second, whatever becomes of them; whom they were about.
+    /// Texts are not waited for.
+    pub(crate) async fn pace(
         &self,
         connections: usize,
         rate: f64,
-        time: Duration,
-    ) -> anyhow::Result<Outcome> {
-        let lines = self.lines(connections).await?;
+        count: usize,
+    ) -> anyhow::Result<Range<usize>> {
+        let lines = Line::several(self.address, connections).await?;
         let first = self.board.taken();
-        let count = ((rate * time.as_secs_f64()) as usize).min(self.board.left());
+        let count = count.min(self.board.left());
         let (give, work) = mpsc::unbounded_channel();
         let work = Arc::new(Mutex::new(work));
         let mut tasks = JoinSet::new();
@@ -257,11 +233,25 @@ impl Target {
         while let Some(done) = tasks.join_next().await {
             done?;
         }
-        Ok(self.finish(first).await)
+        Ok(first..self.board.taken())
+    }
+
+    /// So many runs a second for this time, whatever becomes of them. Ends when
+    /// all texts have come.
+    pub(crate) async fn at_rate(
+        &self,
+        connections: usize,
+        rate: f64,
+        time: Duration,
+    ) -> anyhow::Result<Outcome> {
+        let count = (rate * time.as_secs_f64()) as usize;
+        let callers = self.pace(connections, rate, count).await?;
+        self.finish(callers.start).await;
+        Ok(self.board.outcome(callers))
     }
 
     /// Waits for the texts of everybody from this caller on.
-    async fn finish(&self, first: usize) -> Outcome {
+    pub(crate) async fn finish(&self, first: usize) {
         let end = self.board.taken();
         let mut waiting = first;
         let mut progress = Instant::now();
@@ -273,6 +263,5 @@ impl Target {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
-        self.board.outcome(first..end)
     }
 }

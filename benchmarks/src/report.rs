@@ -1,18 +1,21 @@
-//! The table: figures, their ratio to the floor of the same run, and the goals.
-//! A goal that is missed is written down and is no error.
+//! Everything that one run found, as a table for people and as JSON for programs
+//! and for the picture.
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ceilings::disk::Cost;
 use crate::ceilings::{Ceilings, Rate};
-use crate::figures::{ratio, show};
-use crate::j1::Figures;
+use crate::figures::{Spread, show};
+use crate::flat::Flat;
+use crate::goal::{Row, Section};
+use crate::machine::Noise;
+use crate::{j1, j2, j3, j6, rows};
 
 /// How long the program took to start, in seconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// Until `/readyz` said so, with no compiled plugins in its cache.
     pub(crate) cold_s: f64,
@@ -22,110 +25,58 @@ pub(crate) struct Start {
     pub(crate) first_webhook_s: f64,
 }
 
-/// Everything that one run found.
-#[derive(Debug, Serialize)]
+/// Everything that one run found. What is `None` was not asked for.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// What it was measured on.
     pub(crate) machine: String,
+    /// The day, as year, month and day.
+    pub(crate) day: String,
     /// What the machine can do.
-    pub(crate) ceilings: Ceilings,
+    pub(crate) ceilings: Option<Ceilings>,
     /// J1 of the program that does nothing but what it must.
-    pub(crate) floor: Figures,
-    /// J1 of ringback, unless only the ceilings were wanted.
-    pub(crate) ringback: Option<Figures>,
+    pub(crate) floor: Option<j1::Figures>,
+    /// J1 of ringback.
+    pub(crate) ringback: Option<j1::Figures>,
     /// Its start.
     pub(crate) start: Option<Start>,
+    /// J1 with a history.
+    pub(crate) flat: Option<Flat>,
+    /// Runs that wait.
+    pub(crate) j2: Option<j2::Figures>,
+    /// Kills.
+    pub(crate) j3: Option<j3::Figures>,
+    /// Texts over the API.
+    pub(crate) j6: Option<j6::Figures>,
+    /// What others used of the machine.
+    pub(crate) noise: Vec<Noise>,
     /// What did not work.
     pub(crate) problems: Vec<String>,
-}
-
-/// On which side of a goal is good.
-#[derive(Clone, Copy)]
-enum Goal {
-    /// No goal is set.
-    None,
-    /// The ratio to the floor is at least this, and better yet the other.
-    AtLeast(f64, f64),
-    /// The ratio to the floor is at most this.
-    AtMost(f64),
-    /// The figure itself is at most this.
-    Within(f64),
-}
-
-impl Goal {
-    fn words(self) -> String {
-        match self {
-            Self::None => String::new(),
-            Self::AtLeast(least, aim) => format!("ratio at least {least}, aim {aim}"),
-            Self::AtMost(most) => format!("ratio at most {most}"),
-            Self::Within(most) => format!("at most {most}"),
-        }
-    }
-
-    /// Whether it is met; unknown without a figure.
-    fn met(self, figure: Option<f64>, ratio: Option<f64>) -> Option<bool> {
-        match self {
-            Self::None => None,
-            Self::AtLeast(least, _) => ratio.map(|ratio| ratio >= least),
-            Self::AtMost(most) => ratio.map(|ratio| ratio <= most),
-            Self::Within(most) => figure.map(|figure| figure <= most),
-        }
-    }
-}
-
-/// One line about J1.
-struct Row {
-    name: String,
-    floor: Option<f64>,
-    ours: Option<f64>,
-    goal: Goal,
-}
-
-impl Row {
-    fn ratio(&self) -> Option<f64> {
-        ratio(self.ours?, self.floor?)
-    }
 }
 
 impl Report {
     /// As text for people.
     pub(crate) fn table(&self) -> String {
-        let mut text = format!("{}\n\nCeilings\n", self.machine);
-        let ceilings = &self.ceilings;
-        disk(&mut text, "fdatasync of 500 B, appended", &ceilings.append);
-        disk(
-            &mut text,
-            "fdatasync of 500 B, file has its size",
-            &ceilings.overwrite,
-        );
-        rate(&mut text, "axum, JSON POST", &ceilings.bare);
-        for one in &ceilings.durable {
-            rate(&mut text, "axum, 500 B durable (grouped)", one);
+        let mut text = format!("{}, {}\n", self.machine, self.day);
+        if let Some(ceilings) = &self.ceilings {
+            text += "\nCeilings\n";
+            let name = "fdatasync of 500 B, appended";
+            disk(&mut text, name, &ceilings.append);
+            let name = "fdatasync of 500 B, file has its size";
+            disk(&mut text, name, &ceilings.overwrite);
+            rate(&mut text, "axum, JSON POST", &ceilings.bare);
+            for one in &ceilings.durable {
+                rate(&mut text, "axum, 500 B durable (grouped)", one);
+            }
+            for one in &ceilings.client {
+                rate(&mut text, "reqwest, POST to loopback", one);
+            }
         }
-        for one in &ceilings.client {
-            rate(&mut text, "reqwest, POST to loopback", one);
+        for section in rows::sections(self) {
+            table(&mut text, &section);
         }
-        let _ = writeln!(
-            text,
-            "\n{:<42}{:>12}{:>12}{:>9}  {:<28}",
-            "J1: missed call to text", "floor", "ringback", "ratio", "goal"
-        );
-        for row in self.rows() {
-            let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), show);
-            let met = match row.goal.met(row.ours, row.ratio()) {
-                Some(true) => " (met)",
-                Some(false) => " (missed)",
-                None => "",
-            };
-            let line = format!(
-                "{:<42}{:>12}{:>12}{:>9}  {}{met}",
-                row.name,
-                cell(row.floor),
-                cell(row.ours),
-                cell(row.ratio()),
-                row.goal.words(),
-            );
-            let _ = writeln!(text, "{}", line.trim_end());
+        for warning in self.noise.iter().filter_map(Noise::warning) {
+            let _ = writeln!(text, "\nThe figures may wander: {warning}.");
         }
         for problem in &self.problems {
             let _ = writeln!(text, "\nNOT AS IT SHOULD BE: {problem}");
@@ -133,133 +84,85 @@ impl Report {
         text
     }
 
-    /// As JSON for programs: every figure, and the ratios and goals by name.
+    /// As JSON for programs: every figure, and the lines of the table.
     pub(crate) fn json(&self) -> Value {
-        let rows = self.rows();
-        let rows = rows.iter().map(|row| {
-            json!({
-                "name": row.name, "floor": row.floor, "ringback": row.ours,
-                "ratio": row.ratio(), "goal": row.goal.words(),
-                "met": row.goal.met(row.ours, row.ratio()),
+        let sections = rows::sections(self);
+        let rows = sections.iter().flat_map(|section| {
+            section.rows.iter().map(|row| {
+                json!({
+                    "job": section.title, "name": row.name, "against": section.base,
+                    "base": row.base, "ringback": row.ours, "ratio": row.ratio(),
+                    "goal": row.goal.words(), "met": row.met(),
+                })
             })
         });
         let rows: Vec<Value> = rows.collect();
-        json!({ "report": self, "ratios": rows })
+        json!({ "report": self, "rows": rows })
     }
 
-    fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
-        let mut add = |name: &str, figure: &dyn Fn(&Figures) -> Option<f64>, goal| {
-            let ours = self.ringback.as_ref().and_then(figure);
-            rows.push(Row {
-                name: name.to_owned(),
-                floor: figure(&self.floor),
-                ours,
-                goal,
-            });
-        };
-        add(
-            "runs per second at saturation",
-            &|one| Some(one.per_second),
-            Goal::AtLeast(0.15, 0.3),
-        );
-        add(
-            "runs under way then",
-            &|one| Some(one.window as f64),
-            Goal::None,
-        );
-        add("CPU per run, µs", &|one| one.cpu_us, Goal::AtMost(5.0));
-        add(
-            "20/s, webhook due to text, p50 ms",
-            &|one| Some(one.slow?.p50_ms),
-            Goal::AtMost(1.5),
-        );
-        add(
-            "20/s, webhook due to text, p99 ms",
-            &|one| Some(one.slow?.p99_ms),
-            Goal::AtMost(3.0),
-        );
-        add(
-            "20/s, webhook sent to text, p50 ms",
-            &|one| Some(one.slow_from_sent?.p50_ms),
-            Goal::None,
-        );
-        add(
-            "20/s, webhook sent to text, p99 ms",
-            &|one| Some(one.slow_from_sent?.p99_ms),
-            Goal::None,
-        );
-        add(
-            "20/s, webhook sent to answer, p50 ms",
-            &|one| Some(one.slow_answer?.p50_ms),
-            Goal::None,
-        );
-        add(
-            "half of saturation, runs per second",
-            &|one| Some(one.half_rate),
-            Goal::None,
-        );
-        add(
-            "half of saturation, due to text, p50 ms",
-            &|one| Some(one.half?.p50_ms),
-            Goal::None,
-        );
-        add(
-            "half of saturation, due to text, p99 ms",
-            &|one| Some(one.half?.p99_ms),
-            Goal::None,
-        );
-        add(
-            "resident when idle, MB",
-            &|one| one.idle_mb,
-            Goal::Within(40.0),
-        );
-        add(
-            "resident under load, MB",
-            &|one| one.loaded_mb,
-            Goal::Within(128.0),
-        );
-        add("callers texted", &|one| Some(one.texted as f64), Goal::None);
-        add(
-            "webhooks not taken",
-            &|one| Some(one.refused as f64),
-            Goal::None,
-        );
-        add("texts missing", &|one| Some(one.missing as f64), Goal::None);
-        add(
-            "callers texted twice",
-            &|one| Some(one.twice as f64),
-            Goal::None,
-        );
-        let mut start = |name: &str, figure: fn(&Start) -> f64, goal| {
-            let ours = self.start.as_ref().map(figure);
-            rows.push(Row {
-                name: name.to_owned(),
-                floor: None,
-                ours,
-                goal,
-            });
-        };
-        start(
-            "start to ready, nothing cached, s",
-            |one| one.cold_s,
-            Goal::None,
-        );
-        start("start to ready, s", |one| one.warm_s, Goal::None);
-        start(
-            "start to first webhook taken, s",
-            |one| one.first_webhook_s,
-            Goal::Within(0.15),
-        );
-        rows
+    /// The report of a JSON file that [`json`](Self::json) made.
+    pub(crate) fn read(text: &str) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct File {
+            report: Report,
+        }
+        serde_json::from_str::<File>(text).map(|file| file.report)
     }
+}
+
+/// Half of the way from the lowest to the highest, in percent of the median.
+fn width(spread: Option<Spread>) -> String {
+    let width = spread.and_then(|one| one.width());
+    let width = width.filter(|width| *width > 0.0);
+    width.map_or_else(String::new, |width| format!("±{:.0}%", width * 50.0))
+}
+
+fn table(text: &mut String, section: &Section) {
+    let line = |name: &str, cells: [&str; 5], goal: &str| {
+        let [base, base_width, ours, ours_width, ratio] = cells;
+        let line = format!(
+            "{name:<43}{base:>10}{base_width:>6}{ours:>11}{ours_width:>6}{ratio:>8}  {goal}"
+        );
+        line.trim_end().to_owned() + "\n"
+    };
+    let last = if section.base.is_empty() { "" } else { "ratio" };
+    let head = [section.base, "", "ringback", "", last];
+    *text += "\n";
+    *text += &line(&section.title, head, "goal");
+    let compared = !section.base.is_empty();
+    for row in &section.rows {
+        let cell = |value: Option<f64>| match value {
+            Some(value) => show(value),
+            None if compared => "-".to_owned(),
+            None => String::new(),
+        };
+        let median = |one: Option<Spread>| cell(one.map(|one| one.median));
+        let cells = [
+            median(row.base),
+            width(row.base),
+            median(row.ours),
+            width(row.ours),
+            cell(row.ratio()),
+        ];
+        let cells = cells.each_ref().map(String::as_str);
+        *text += &line(&row.name, cells, &goal(row));
+    }
+}
+
+fn goal(row: &Row) -> String {
+    let met = match row.met() {
+        Some(true) => ": met",
+        Some(false) => ": missed",
+        None => "",
+    };
+    row.goal.words() + met
 }
 
 fn disk(text: &mut String, name: &str, cost: &Cost) {
     let (p50, p99) = (show(cost.latency.p50_ms), show(cost.latency.p99_ms));
     let _ = writeln!(
         text,
-        "{name:<42}{:>12}/s  p50 {p50} ms, p99 {p99} ms",
+        "{name:<43}{:>10}/s  p50 {p50} ms, p99 {p99} ms",
         show(cost.per_second)
     );
 }
@@ -269,27 +172,27 @@ fn rate(text: &mut String, name: &str, rate: &Rate) {
     let cpu = rate.cpu_us.map_or_else(|| "-".to_owned(), show);
     let _ = writeln!(
         text,
-        "{name:<42}{:>12}/s  {cpu} µs of CPU",
+        "{name:<43}{:>10}/s  {cpu} µs of CPU",
         show(rate.per_second)
     );
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::machine::Noise;
+    use crate::picture::tests::report;
 
     #[test]
-    fn goals_look_the_right_way() {
-        let check = |goal: Goal, figure, ratio, expected| {
-            assert_eq!(goal.met(figure, ratio), expected, "{}", goal.words());
-        };
-        check(Goal::AtLeast(0.15, 0.3), None, Some(0.2), Some(true));
-        check(Goal::AtLeast(0.15, 0.3), None, Some(0.1), Some(false));
-        check(Goal::AtMost(5.0), None, Some(5.1), Some(false));
-        check(Goal::AtMost(5.0), None, Some(5.0), Some(true));
-        check(Goal::AtMost(5.0), Some(1.0), None, None);
-        check(Goal::Within(40.0), Some(41.0), Some(0.1), Some(false));
-        check(Goal::Within(40.0), Some(39.0), None, Some(true));
-        check(Goal::None, Some(1.0), Some(1.0), None);
+    fn prints_a_table() {
+        let mut report = report();
+        report.noise.push(Noise {
+            job: "J1".to_owned(),
+            others: 0.25,
+            stolen: 0.0,
+        });
+        report
+            .problems
+            .push("J3: 1 callers never got their text".to_owned());
+        insta::assert_snapshot!(report.table());
     }
 }

@@ -17,23 +17,38 @@ pub(crate) const CONNECTION: &str = "main";
 /// The path of the webhook about calls.
 pub(crate) const CALL_PATH: &str = "/hooks/main/call";
 
-/// The first caller's number without its plus; the others follow it. It lies
-/// after the agent's own number.
-const FIRST: u64 = 15_125_551_000;
-/// How many callers there are: up to the exchange 610, before one that is no
-/// telephone exchange (611).
-pub(crate) const CALLERS: usize = 559_000;
+/// Another number of ours, of another agent.
+pub(crate) const OTHER_NUMBER: &str = "+15125550101";
+
+/// The area codes of the callers, all in Texas.
+const AREAS: [u64; 5] = [512, 713, 214, 210, 817];
+/// The first caller of an area without its code; the others follow it. It lies
+/// after our own numbers.
+const FIRST: u64 = 5_551_000;
+/// How many callers there are in an area: up to the exchange 610, before one that
+/// is no telephone exchange (611).
+const OF_AREA: u64 = 559_000;
+/// Digits of a number without its area code.
+const LOCAL: u64 = 10_000_000;
+
+/// How many callers there are.
+pub(crate) const CALLERS: usize = OF_AREA as usize * AREAS.len();
 
 /// The number of a caller, counted from 0.
 pub(crate) fn number(caller: usize) -> String {
-    format!("+{}", FIRST + caller as u64)
+    let caller = caller as u64;
+    let place = usize::try_from(caller / OF_AREA).unwrap_or(usize::MAX);
+    let area = AREAS.get(place).copied().unwrap_or_default();
+    format!("+1{area}{:07}", FIRST + caller % OF_AREA)
 }
 
 /// The caller that a number belongs to.
 pub(crate) fn caller(number: &str) -> Option<usize> {
-    let digits: u64 = number.strip_prefix('+')?.parse().ok()?;
-    let caller = usize::try_from(digits.checked_sub(FIRST)?).ok()?;
-    (caller < CALLERS).then_some(caller)
+    let digits: u64 = number.strip_prefix("+1")?.parse().ok()?;
+    let area = AREAS.iter().position(|area| *area == digits / LOCAL)?;
+    let place = (digits % LOCAL).checked_sub(FIRST)?;
+    let caller = area as u64 * OF_AREA + place;
+    (place < OF_AREA).then_some(usize::try_from(caller).ok()?)
 }
 
 /// Signs webhooks as Twilio does (twilio.com/docs/usage/security): base64 of
@@ -69,6 +84,7 @@ impl Signer {
 pub(crate) struct Calls {
     signer: Signer,
     url: String,
+    to: &'static str,
 }
 
 impl Calls {
@@ -79,7 +95,13 @@ impl Calls {
         Ok(Self {
             signer,
             url: format!("{public_url}{CALL_PATH}"),
+            to: NUMBER,
         })
+    }
+
+    /// Webhooks about calls of another number of ours.
+    pub(crate) fn to(self, to: &'static str) -> Self {
+        Self { to, ..self }
     }
 
     /// The webhook that says that nobody answered this caller: its body, and its
@@ -93,7 +115,7 @@ impl Calls {
             ("CallStatus", "no-answer"),
             ("Direction", "inbound"),
             ("From", from.as_str()),
-            ("To", NUMBER),
+            ("To", self.to),
         ];
         let mut body = form_urlencoded::Serializer::new(String::with_capacity(256));
         body.extend_pairs(fields);
@@ -126,11 +148,14 @@ mod tests {
     #[test]
     fn numbers_lead_back_to_their_callers() {
         assert_eq!(number(0), "+15125551000");
-        assert_eq!(number(CALLERS - 1), "+15126109999");
-        for one in [0, 1, 9_999, CALLERS - 1] {
+        assert_eq!(number(558_999), "+15126109999");
+        assert_eq!(number(559_000), "+17135551000");
+        assert_eq!(number(CALLERS - 1), "+18176109999");
+        for one in [0, 1, 9_999, 558_999, 559_000, 1_234_567, CALLERS - 1] {
             assert_eq!(caller(&number(one)), Some(one));
         }
-        for stranger in [NUMBER, "+15126110000", "15125551000", "+", ""] {
+        let strangers = ["+15126110000", "15125551000", "+13055551000", "+", ""];
+        for stranger in [NUMBER, OTHER_NUMBER].into_iter().chain(strangers) {
             assert_eq!(caller(stranger), None, "{stranger}");
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn build() -> anyhow::Result<Client> {
 /// runs in a process of its own, whose time is the client's alone.
 pub(crate) async fn run(url: &str, connections: usize, time: Duration) -> anyhow::Result<Rate> {
     let client = build()?;
-    let before = process::cpu_ms(std::process::id());
+    let before = process::cpu(std::process::id());
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
@@ -46,13 +46,13 @@ pub(crate) async fn run(url: &str, connections: usize, time: Duration) -> anyhow
     while let Some(done) = tasks.join_next().await {
         count += done??;
     }
-    let (count, after) = (count as f64, process::cpu_ms(std::process::id()));
+    let (count, after) = (count as f64, process::cpu(std::process::id()));
     Ok(Rate {
         connections,
         per_second: count / start.elapsed().as_secs_f64(),
         cpu_us: after
             .zip(before)
-            .map(|(after, before)| (after - before) * 1000.0 / count),
+            .map(|(after, before)| after.since(before).total() * 1000.0 / count),
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::figures::Latency;
 
@@ -16,7 +16,7 @@ pub(super) const RECORD: usize = 500;
 const SIZED: usize = 16 * 1024 * 1024;
 
 /// One write of a record and its `fdatasync`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Cost {
     /// How long one takes.
     pub(crate) latency: Latency,

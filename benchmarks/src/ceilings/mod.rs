@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
 use crate::load;
@@ -22,7 +22,7 @@ use crate::sink::Sink;
 const JSON: &str = r#"{"id":"bench-000001","to":"+15125550001","text":"Sorry we missed you"}"#;
 
 /// Requests a second, and what one costs the process that is measured.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Rate {
     /// Open connections, or requests in flight.
     pub(crate) connections: usize,
@@ -33,7 +33,7 @@ pub(crate) struct Rate {
 }
 
 /// All ceilings but the floor.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Ceilings {
     /// One `fdatasync` after 500 bytes at the end of a file.
     pub(crate) append: disk::Cost,
@@ -98,15 +98,15 @@ async fn post(
 ) -> anyhow::Result<Rate> {
     // The first requests pay for threads and pages that the others find.
     load::plain(address, "/json", JSON, connections, time / 10).await?;
-    let before = process::cpu_ms(server.pid);
+    let before = process::cpu(server.pid);
     let plain = load::plain(address, "/json", JSON, connections, time).await?;
-    let after = process::cpu_ms(server.pid);
+    let after = process::cpu(server.pid);
     let answered = plain.answered as f64;
     Ok(Rate {
         connections,
         per_second: answered / plain.seconds,
         cpu_us: after
             .zip(before)
-            .map(|(after, before)| (after - before) * 1000.0 / answered),
+            .map(|(after, before)| after.since(before).total() * 1000.0 / answered),
     })
 }
