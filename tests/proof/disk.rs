@@ -35,7 +35,7 @@ async fn proof_a_full_disk_stops_sending_within_a_second_and_loses_nothing() {
     let begun = Instant::now();
     let mut lane = started(&volume, 200, "32MiB").await;
     let (mut slowest, mut latest) = (Duration::ZERO, Duration::ZERO);
-    for _ in 0..if long() { 20 } else { 3 } {
+    for _ in 0..if long() { 20 } else { 2 } {
         lane.go();
         lane.busy().await;
         tokio::time::sleep(Duration::from_millis(500) + lane.chance.millis(500)).await;
@@ -78,7 +78,7 @@ async fn proof_a_commit_that_meets_the_end_of_the_disk_loses_nothing() {
     let begun = Instant::now();
     let mut lane = started(&volume, 300, "0MiB").await;
     let mut ended = 0;
-    for _ in 0..if long() { 20 } else { 3 } {
+    for _ in 0..if long() { 20 } else { 1 } {
         lane.go();
         lane.busy().await;
         tokio::time::sleep(lane.chance.millis(500)).await;
@@ -131,7 +131,7 @@ async fn proof_a_disk_that_fails_ends_the_process_and_loses_nothing() {
     let begun = Instant::now();
     let mut lane = started(&volume, 400, "16MiB").await;
     let mut slowest = Duration::ZERO;
-    for _ in 0..if long() { 20 } else { 3 } {
+    for _ in 0..if long() { 20 } else { 2 } {
         lane.go();
         lane.busy().await;
         tokio::time::sleep(lane.chance.millis(500)).await;
