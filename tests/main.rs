@@ -26,6 +26,7 @@ mod demo;
 mod mistakes;
 mod opt_out;
 mod plugins;
+mod proof;
 mod reload;
 mod schedules;
 mod shutdown;

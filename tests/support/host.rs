@@ -21,6 +21,11 @@ pub(crate) struct Prepared {
     folder: TempDir,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    /// The data folder.
+    data: PathBuf,
+    /// What the program is started through, by `exec`, so that the process stays
+    /// the same.
+    through: Vec<String>,
 }
 
 impl Prepared {
@@ -31,8 +36,11 @@ impl Prepared {
             ("RINGBACK_API_KEY", KEY),
             ("TWILIO_AUTH_TOKEN", super::twilio::TOKEN),
         ];
+        let data = folder.path().join("data");
         let prepared = Self {
             folder,
+            data,
+            through: Vec::new(),
             variables: variables
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
@@ -57,6 +65,17 @@ impl Prepared {
         self
     }
 
+    /// Keeps the data somewhere else.
+    pub(crate) fn data_in(mut self, data: &Path) -> Self {
+        data.clone_into(&mut self.data);
+        self.arguments(&["--data", &data.display().to_string()])
+    }
+
+    /// Starts the program through this command from now on.
+    pub(crate) fn start_through(&mut self, command: Vec<String>) {
+        self.through = command;
+    }
+
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
@@ -74,7 +93,15 @@ impl Prepared {
     /// The program, in this folder, with nothing of this process's environment but
     /// where programs are.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        let program = env!("CARGO_BIN_EXE_ringback");
+        let mut command = match self.through.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.args(arguments).current_dir(self.path()).env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(name) {
@@ -150,6 +177,16 @@ impl Host {
         &self.prepared
     }
 
+    /// The same, for another way to start it.
+    pub(crate) fn files_mut(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
+    /// The API key of the configuration.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The address it serves.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -168,6 +205,12 @@ impl Host {
 
     /// Starts the process, and waits until it says that it is ready.
     async fn launch(&mut self) {
+        self.begin();
+        self.ready().await;
+    }
+
+    /// Starts the process, and waits for nothing.
+    pub(crate) fn begin(&mut self) {
         self.starts += 1;
         let create = |path: PathBuf| File::create(path).expect("a log file");
         let mut arguments = vec!["serve"];
@@ -176,9 +219,12 @@ impl Host {
         command
             .stdout(create(self.output("stdout")))
             .stderr(create(self.output("stderr")));
-        let child = command.spawn().expect("the program");
-        let id = child.id();
-        self.child = Some(child);
+        self.child = Some(command.spawn().expect("the program"));
+    }
+
+    /// Waits until the process that was begun says that it is ready.
+    async fn ready(&mut self) {
+        let id = self.child.as_ref().expect("a process").id();
         let (url, key) = within(START, "the host is ready", async || {
             if let Some(status) = self.child.as_mut()?.try_wait().expect("a child") {
                 panic!(
@@ -186,7 +232,7 @@ impl Host {
                     self.log()
                 );
             }
-            let text = fs::read_to_string(self.prepared.path().join("data/host.json")).ok()?;
+            let text = fs::read_to_string(self.prepared.data.join("host.json")).ok()?;
             let file: Value = serde_json::from_str(&text).ok()?;
             if file["pid"].as_u64() != Some(u64::from(id)) {
                 // Of the process that was killed before.
@@ -232,10 +278,21 @@ impl Host {
         self.ended().await
     }
 
+    /// Whether the process is gone.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_none_or(|child| child.try_wait().expect("a child").is_some())
+    }
+
     /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
+        self.ended_within(Duration::from_secs(30)).await
+    }
+
+    /// Waits for the end of the process, for so long.
+    pub(crate) async fn ended_within(&mut self, patience: Duration) -> ExitStatus {
         let child = self.child.as_mut().expect("a running host");
-        let status = within(Duration::from_secs(30), "the process ends", async || {
+        let status = within(patience, "the process ends", async || {
             child.try_wait().expect("a child")
         })
         .await;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a host in a folder, a Twilio on the loopback address,
 //! and waiting for something without waiting longer than needed.
 
+mod chance;
 mod host;
 mod http;
 mod specs;
@@ -9,10 +10,11 @@ mod twilio;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub(crate) use chance::{Chance, long, seed};
 pub(crate) use host::{Host, Prepared};
-pub(crate) use http::Answer;
+pub(crate) use http::{Answer, ask};
 pub(crate) use specs::Specs;
-pub(crate) use twilio::{Asked, Behaviour, TOKEN, Twilio, sign};
+pub(crate) use twilio::{ACCOUNT, Asked, Behaviour, TOKEN, Taken, Twilio, sign};
 
 /// Our number in all configurations here.
 pub(crate) const OURS: &str = "+15125550100";

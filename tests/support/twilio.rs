@@ -2,10 +2,11 @@
 //! writes down every request raw, misbehaves when told to, and sends signed
 //! webhooks. Written from Twilio's documentation, and not from the connector.
 
+mod fates;
 mod webhooks;
 mod wire;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::eventually;
 
+pub(crate) use fates::Taken;
 pub(crate) use webhooks::sign;
 
 /// The account.
@@ -37,6 +39,8 @@ pub(crate) enum Behaviour {
     Stumble(bool),
     /// 201, and the connection breaks in the middle of the body. It had its effect.
     HalfAnAnswer,
+    /// It has its effect at once, and its answer after this time.
+    Slow(Duration),
 }
 
 impl Behaviour {
@@ -51,7 +55,7 @@ impl Behaviour {
         match self {
             Self::Refuse(..) => false,
             Self::Close(taken) | Self::Silence(taken) | Self::Stumble(taken) => *taken,
-            Self::HalfAnAnswer => true,
+            Self::HalfAnAnswer | Self::Slow(_) => true,
         }
     }
 }
@@ -104,7 +108,13 @@ impl Asked {
 struct State {
     asked: Vec<Asked>,
     next: VecDeque<Behaviour>,
-    taken: Vec<Value>,
+    /// What is done where `next` says nothing.
+    fates: Option<fates::Fates>,
+    /// Texts and calls that were taken, by the number they go to.
+    taken: HashMap<String, Vec<Value>>,
+    ledger: Vec<Taken>,
+    /// Write down what had an effect, and not every request.
+    brief: bool,
     serial: u64,
 }
 
@@ -203,8 +213,12 @@ impl Twilio {
         let behaviour = {
             let mut state = self.state();
             let posted = asked.method == "POST";
-            state.asked.push(asked);
-            posted.then(|| state.next.pop_front()).flatten()
+            if !state.brief {
+                state.asked.push(asked);
+            }
+            let planned = posted.then(|| state.next.pop_front()).flatten();
+            let chance = state.fates.as_mut().filter(|_| posted);
+            planned.or_else(|| chance?.next())
         };
         if !authorized {
             let body = json!({ "code": 20003, "message": "Authenticate", "status": 401 });
@@ -227,7 +241,7 @@ impl Twilio {
         let effect = behaviour.as_ref().is_none_or(Behaviour::has_effect);
         let made = self.record(prefix, &form);
         if effect {
-            self.state().taken.push(made.clone());
+            self.take(&made, &form);
         }
         match behaviour {
             None => Ok(wire::Reply::json(201, &made)),
@@ -245,6 +259,10 @@ impl Twilio {
                 let body =
                     json!({ "code": 20500, "message": "Internal Server Error", "status": 500 });
                 Ok(wire::Reply::json(500, &body))
+            }
+            Some(Behaviour::Slow(by)) => {
+                tokio::time::sleep(by).await;
+                Ok(wire::Reply::json(201, &made))
             }
             Some(Behaviour::HalfAnAnswer) => {
                 let mut reply = wire::Reply::json(201, &made);
@@ -288,9 +306,9 @@ impl Twilio {
         let today = Timestamp::now().strftime("%Y-%m-%d").to_string();
         let late = get("DateSent>").is_none_or(|since| *since <= today);
         let state = self.state();
-        let mut found: Vec<&Value> = state.taken.iter().collect();
-        found.retain(|one| late && get("To").is_none_or(|to| one["to"] == **to));
-        found.reverse();
+        let to = get("To").expect("the host looks for one number at a time");
+        let found = state.taken.get(to).filter(|_| late);
+        let found: Vec<&Value> = found.into_iter().flatten().rev().collect();
         let page: usize = get("Page").map_or(0, |page| page.parse().expect("a number"));
         let more = found.len() > page + 1;
         let next = more.then(|| {

@@ -61,7 +61,7 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
             Err(problems) => return refused(&problems),
         },
     };
-    if loaded.config.data != before.data {
+    if loaded.config.data != before.data || loaded.config.reserve != before.reserve {
         warn!("`store` changed: that needs a restart");
     }
     if before.source.is_some()

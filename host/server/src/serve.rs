@@ -16,7 +16,7 @@ use ringback_core::model::Secret;
 use ringback_sandbox::{Connection, Sandbox};
 use ringback_store::{Sled, Store};
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::api::keys::{Holder, Keys, Scope};
 use crate::api::{self, ApiState, SessionCheck};
@@ -32,6 +32,8 @@ include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
 /// How long requests under way may take after the order to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the store still works.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long a provider may take to answer.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The connector of the pretend phone network.
@@ -54,7 +56,10 @@ pub(crate) async fn serve(
     let data = loaded.config.data.clone();
     std::fs::create_dir_all(&data)
         .with_context(|| format!("could not make the data folder {}", data.display()))?;
-    let options = ringback_store::Options::new(data.join("store"));
+    let mut options = ringback_store::Options::new(data.join("store"));
+    if let Some(reserve) = loaded.config.reserve {
+        (options.reserve_bytes, options.reserve_percent) = (reserve.bytes(), 0);
+    }
     let store = tokio::task::spawn_blocking(move || Sled::open(options)).await??;
     let store: Arc<dyn Store> = Arc::new(store);
     let keys = Arc::new(Keys::load(store.as_ref(), &loaded.config.server.api_keys).await?);
@@ -118,6 +123,14 @@ pub(crate) async fn serve(
         });
     tokio::select! {
         served = serving => served?,
+        why = failure(store.as_ref()) => {
+            error!(
+                "the store stopped after a failure ({why}); ringback ends, and its next start \
+                 takes up what the journal has"
+            );
+            // Not by returning: nothing of a store that failed is to be put in order.
+            std::process::exit(1);
+        }
         // Somebody who follows the feed would keep the server open for ever.
         () = async {
             if (&mut order).await.is_ok() {
@@ -131,6 +144,17 @@ pub(crate) async fn serve(
     store.close().await?;
     info!("stopped");
     Ok(())
+}
+
+/// Waits until the store takes no more commits. Nothing but a start mends that, and
+/// a service manager starts only what has ended.
+async fn failure(store: &dyn Store) -> String {
+    loop {
+        if let Some(why) = store.health().await.poisoned {
+            return why;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The configuration: the file's, or the demo's where there is none.

@@ -8,6 +8,12 @@ use super::{Answer, Command, Decide, Finding, Step, Tx, World, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
 use crate::workflow::OnUnknown;
 
+/// A timer that is later than this says that the host was down.
+const AWAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How many looks without a result there are before a person is asked.
+const LOOKS: u32 = 4;
+
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
     world: World<'_>,
@@ -57,6 +63,13 @@ fn settle_time(world: World<'_>, message: &Message) -> SignedDuration {
         .get(&message.connection)
         .map_or(0, |c| c.settle_ms);
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+/// Whether it is unknown for longer than the provider can need. Counted from when
+/// it became unknown and not from the attempt, which a long timeout may lie behind.
+fn is_long(world: World<'_>, tx: &Tx<'_>, message: &Message) -> bool {
+    let waited = tx.now.duration_since(message.updated_at);
+    waited > settle_time(world, message) * 2 + SignedDuration::from_secs(1)
 }
 
 fn attempted_at(message: &Message) -> Timestamp {
@@ -109,10 +122,14 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
         );
         return review(tx, message, "connection_gone", &text);
     };
-    // Counted from when it became unknown and not from the attempt: after a long
-    // timeout, or a host that was down, the list is looked at all the same.
-    let waited = tx.now.duration_since(message.updated_at);
-    if waited > settle_time(world, &message) * 2 + SignedDuration::from_secs(1) {
+    let due = keys::timer_due(timer).unwrap_or(tx.now);
+    if tx.now.duration_since(due) > AWAY {
+        // The host was down: what was seen before says nothing of now.
+        message.looked = 0;
+    }
+    // A list is given up after its answers and not after a time: a host that was
+    // down, or whose looks were lost with it, has not looked yet.
+    if connection.idempotent && is_long(world, tx, &message) {
         return give_up(tx, message);
     }
     let tried = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
@@ -131,7 +148,6 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
             ),
         };
     }
-    message.looked = message.looked.saturating_add(1);
     look_again(world, tx, &mut message)?;
     tx.commands.push(Command::Look(id.clone()));
     tx.put(keys::message(id), &message)
@@ -150,6 +166,8 @@ pub(super) fn looked(
     if message.status != Status::Unknown {
         return Ok(Answer::Repeat);
     }
+    // Counted here: a look that got no answer, because the host was killed, is none.
+    message.looked = message.looked.saturating_add(1);
     let over = tx.now.duration_since(attempted_at(&message)) >= settle_time(world, &message);
     match finding {
         Finding::Candidates(found) => {
@@ -179,13 +197,15 @@ pub(super) fn looked(
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
-                [] => {}
-                _ if over => give_up(tx, message)?,
-                _ => {}
+                [_, ..] if over => give_up(tx, message)?,
+                _ => tx.put(keys::message(id), &message)?,
             }
         }
         Finding::Unsupported if over => give_up(tx, message)?,
-        Finding::Unsupported | Finding::Unavailable(_) => {}
+        Finding::Unavailable(_) if message.looked >= LOOKS && is_long(world, tx, &message) => {
+            give_up(tx, message)?;
+        }
+        Finding::Unsupported | Finding::Unavailable(_) => tx.put(keys::message(id), &message)?,
     }
     Ok(Answer::Done)
 }

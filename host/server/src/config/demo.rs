@@ -84,6 +84,7 @@ impl Config {
                     .collect(),
             },
             data: path(&overrides.data, "data"),
+            reserve: None,
             workflows: path(&overrides.workflows, "workflows/demo"),
             plugins: path(&overrides.plugins, "plugins"),
             business: Business {

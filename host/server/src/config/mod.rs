@@ -12,6 +12,7 @@ mod schema;
 mod secrets;
 mod sections;
 mod setup;
+mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ pub(crate) use schema::schema;
 pub(crate) use secrets::SecretFile;
 pub(crate) use secrets::{Environment, System};
 pub(crate) use setup::ConnectorTraits;
+pub(crate) use size::Size;
 
 use diagnostic::Report;
 
@@ -56,6 +58,9 @@ pub(crate) struct Config {
     pub server: Server,
     /// The folder of the store, from `store.url = "sled:PATH"`.
     pub data: PathBuf,
+    /// `store.reserve`: how much of the disk stays free; the store's own rule where
+    /// nothing is said.
+    pub reserve: Option<Size>,
     /// The folder of workflow files.
     pub workflows: PathBuf,
     /// The folder of components that the operator adds.

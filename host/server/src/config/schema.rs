@@ -63,10 +63,14 @@ pub(crate) fn schema() -> Json {
         "attempts": { "type": "integer", "minimum": 1, "maximum": 50 },
     });
     let server = json!({ "listen": text(), "public_url": text(), "api_keys": list(secret()) });
+    let store = json!({
+        "url": { "type": "string", "pattern": "^sled:." },
+        "reserve": { "type": "string", "pattern": "^[0-9]+ ?(KiB|MiB|GiB)$" },
+    });
     let mut schema = object(
         &json!({
             "server": object(&server, &[]),
-            "store": object(&json!({ "url": { "type": "string", "pattern": "^sled:." } }), &[]),
+            "store": object(&store, &[]),
             "paths": object(&json!({ "workflows": text(), "plugins": text() }), &[]),
             "business": object(&json!({ "name": text(), "zone": text() }), &[]),
             "hours": named(hours),

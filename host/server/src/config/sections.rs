@@ -44,7 +44,7 @@ pub(super) fn read(
     };
     let mut root = Section::new("", root.span(), root.get_ref(), report);
     let server = server(&mut root, overrides, &sources);
-    let data = store(&mut root, overrides, &base);
+    let (data, reserve) = store(&mut root, overrides, &base);
     let (workflows, plugins) = paths(&mut root, overrides, &base);
     let business = business(&mut root, report);
     let hours = people::hours(&mut root, &business.zone);
@@ -61,6 +61,7 @@ pub(super) fn read(
         demo: false,
         server,
         data,
+        reserve,
         workflows,
         plugins,
         business,
@@ -129,8 +130,12 @@ fn api_keys<'a>(item: &Item<'a>) -> Vec<Item<'a>> {
     item.list()
 }
 
-fn store(root: &mut Section<'_>, overrides: &Overrides, base: &Path) -> PathBuf {
-    let mut data = base.join("data");
+fn store(
+    root: &mut Section<'_>,
+    overrides: &Overrides,
+    base: &Path,
+) -> (PathBuf, Option<super::Size>) {
+    let (mut data, mut reserve) = (base.join("data"), None);
     if let Some(mut section) = section(root, "store") {
         if let Some(item) = section.take("url")
             && let Some(url) = item.text()
@@ -149,9 +154,11 @@ fn store(root: &mut Section<'_>, overrides: &Overrides, base: &Path) -> PathBuf 
                 ),
             }
         }
+        let wanted = "a size such as \"64MiB\" or \"1GiB\"";
+        reserve = section.take("reserve").and_then(|item| item.parsed(wanted));
         section.finish();
     }
-    overrides.data.clone().unwrap_or(data)
+    (overrides.data.clone().unwrap_or(data), reserve)
 }
 
 fn paths(root: &mut Section<'_>, overrides: &Overrides, base: &Path) -> (PathBuf, PathBuf) {

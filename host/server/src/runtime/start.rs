@@ -13,8 +13,8 @@ use tracing::{info, warn};
 use super::shell::Parts;
 use super::{Error, Host, files, timers};
 
-/// How often the disk's free space is looked at.
-const DISK_LOOK: Duration = Duration::from_secs(5);
+/// How often the disk's free space is looked at: sending must stop within a second.
+const DISK_LOOK: Duration = Duration::from_millis(250);
 
 /// The key just after this one.
 pub(super) fn after(key: &Key) -> Key {

@@ -185,6 +185,24 @@ fn a_list_that_is_down_ends_in_review() {
 }
 
 #[test]
+fn a_look_that_was_never_answered_does_not_count() {
+    let (mut host, id) = lost(|_| {});
+    for _ in 0..300 {
+        // The host is killed before any of them comes back.
+        host.wait(1);
+        host.commands.clear();
+    }
+    assert_eq!(host.message(&id).status, Status::Unknown);
+    for _ in 0..120 {
+        host.wait(1);
+        if looks(&mut host) > 0 {
+            host.take(Input::Looked(id.clone(), Finding::Candidates(vec![])));
+        }
+    }
+    assert_eq!(host.message(&id).attempts.len(), 2, "it is sent again");
+}
+
+#[test]
 fn a_crash_makes_it_unknown_once() {
     let mut host = Host::new(vec![]);
     let id = host.send("one");

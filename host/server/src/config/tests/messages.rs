@@ -65,6 +65,18 @@ conf/ringback.toml:2:1: error: duplicate key
 }
 
 #[test]
+fn the_reserve_of_the_disk() {
+    insta::assert_snapshot!(named(r#"
+[store]
+reserve = "64 MB"
+"#), @r#"
+conf/ringback.toml:4:11: error: `store.reserve` must be a size such as "64MiB" or "1GiB", not "64 MB"
+  4 | reserve = "64 MB"
+    |           ^^^^^^^
+"#);
+}
+
+#[test]
 fn server_and_store() {
     insta::assert_snapshot!(named(r#"
 [server]

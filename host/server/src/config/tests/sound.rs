@@ -13,6 +13,7 @@ api_keys   = [{ env = "RINGBACK_API_KEY" }, { file = "token" }]
 
 [store]
 url = "sled:state"
+reserve = "64MiB"
 
 [paths]
 workflows = "flows"
@@ -93,6 +94,7 @@ fn every_key_means_something() {
     let keys: Vec<&str> = config.server.api_keys.iter().map(Secret::expose).collect();
     assert_eq!(keys, ["k-1", "from-file"]);
     assert_eq!(config.data, Path::new("conf/state"));
+    assert_eq!(config.reserve.map(Size::bytes), Some(64 * 1024 * 1024));
     assert_eq!(config.workflows, Path::new("conf/flows"));
     assert_eq!(config.plugins, Path::new("/opt/plugins"));
     assert_eq!(config.secrets["CALENDAR"].expose(), "t-1");
@@ -137,6 +139,7 @@ fn nothing_is_needed() {
     let config = config("");
     assert_eq!(config.server.listen, LISTEN);
     assert_eq!(config.data, Path::new("conf/data"));
+    assert_eq!(config.reserve, None);
     assert_eq!(config.business.zone, "UTC");
     assert_eq!(config.public_base(), "http://127.0.0.1:7070");
     assert!(config.agents.is_empty());
