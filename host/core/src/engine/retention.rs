@@ -17,9 +17,9 @@ pub use sweep::{Page, Sweep};
 use super::requests::Taken;
 use super::{Answer, Retention, Step, Tx, World};
 use crate::model::{
-    Binding, Call, CallId, Contact, Conversation, Enrollment, EventId, Head, Key, Message,
-    MessageId, Origin, Run, RunId, RunStatus, Status, StoredBinding, StoredDefinition, keys,
-    record,
+    Binding, Call, CallId, Contact, Conversation, Direction, Enrollment, EventId, Head, Key,
+    Message, MessageId, Origin, Run, RunId, RunStatus, Status, StoredBinding, StoredDefinition,
+    keys, record,
 };
 use crate::workflow::{Again, Definition};
 
@@ -208,7 +208,9 @@ fn expire_texts<'k>(
             continue;
         }
         tx.delete(keys::place(&text.conversation, &text.id));
-        if let Some(provider_id) = &text.provider_id {
+        // Only texts of ours are found by the provider's name for them.
+        let ours = text.direction == Direction::Outbound;
+        if let Some(provider_id) = text.provider_id.as_ref().filter(|_| ours) {
             tx.delete(keys::provider_text(&text.connection, provider_id));
         }
         tx.delete(keys::message(&text.id));

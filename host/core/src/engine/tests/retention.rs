@@ -201,6 +201,20 @@ fn a_repeat_is_seen_for_as_long_as_the_file_says() {
     );
 }
 
+#[test]
+fn a_text_that_came_in_takes_no_name_of_another_with_it() {
+    let mut host = Host::new(vec![]);
+    host.text_as("P1", "+15125550100", "Hello");
+    days(&mut host, 700);
+    host.send("Hello again");
+    // The provider counts both ways with the same numbers.
+    host.accept();
+    assert_eq!(count(&host, b'v'), 1);
+    days(&mut host, 40);
+    tidy_now(&mut host);
+    assert_eq!((count(&host, b'o'), count(&host, b'v')), (1, 1));
+}
+
 /// Entries of the feed that one text and one missed call made.
 fn count_of_old_events() -> usize {
     2
