@@ -5,6 +5,7 @@
 //! and `simulator` are what is served, `cli` is what a person types.
 
 mod api;
+mod archives;
 mod cli;
 mod config;
 mod dashboard;
@@ -67,6 +68,7 @@ async fn others(cli: &cli::Cli) -> ExitCode {
         workflows: &seams::Files,
         plugins: &seams::Components,
         keys: &seams::StoredKeys,
+        archives: &archives::Files,
         free_space: ringback_store::free_bytes,
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());

@@ -52,6 +52,8 @@ pub enum Input {
     Define(Arc<Workflow>),
     /// A workflow's file is gone.
     Undefine(String),
+    /// Housekeeping: these records may be old enough to go. What is needed stays.
+    Expire(Vec<Key>),
 }
 
 /// A contact's text.
@@ -376,4 +378,6 @@ pub enum Answer {
         /// The number before, when it was another.
         before: Option<u32>,
     },
+    /// So many of the records named were removed.
+    Expired(usize),
 }

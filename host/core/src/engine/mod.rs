@@ -13,6 +13,7 @@ mod inbound;
 mod input;
 mod outcomes;
 mod requests;
+pub mod retention;
 mod runs;
 mod schedule;
 mod scope;
@@ -28,7 +29,7 @@ use jiff::Timestamp;
 pub use input::*;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
-    Reading, Setup, Voice,
+    Reading, Retention, Setup, Voice,
 };
 pub use tx::{Facts, Records};
 
@@ -157,6 +158,7 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Decide(message, decision) => unknown::decided(world, tx, message, *decision),
         Input::Define(workflow) => schedule::define(world, tx, workflow),
         Input::Undefine(workflow) => schedule::undefine(world, tx, workflow),
+        Input::Expire(keys) => retention::expire(world, tx, keys),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What programs and people ask for: a text, a call, a run. A request with an
 //! idempotency key has one effect, however often it comes.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,11 +15,22 @@ use crate::workflow::On;
 
 /// What an idempotency key led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Taken {
+pub(super) struct Taken {
     /// A hash of the request.
     digest: String,
     /// What it made.
     made: Made,
+}
+
+impl Taken {
+    /// When it was taken: what it made has the time in its id.
+    pub(super) fn at(&self) -> Option<Timestamp> {
+        match &self.made {
+            Made::Message(id) => id.at(),
+            Made::Call(id) => id.at(),
+            Made::Run(id) => id.at(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

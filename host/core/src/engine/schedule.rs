@@ -118,12 +118,12 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
         if stored.as_ref().is_some_and(|tick| tick.rule == rule) {
             continue;
         }
-        let (run, queued) = match stored {
+        let (run, queued, owed) = match stored {
             Some(tick) => {
                 tx.drop_timer(Some(tick.timer));
-                (tick.run, tick.queued)
+                (tick.run, tick.queued, tick.owed)
             }
-            None => (None, false),
+            None => (None, false, Vec::new()),
         };
         // An edit never fires the past: the next firing is counted from now.
         let Some(firing) = next(world, schedule, tx.now) else {
@@ -136,6 +136,7 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
             timer,
             run,
             queued,
+            owed,
         };
         tx.put(key, &tick)?;
     }
@@ -200,9 +201,16 @@ pub(super) fn tick(
         return Ok(());
     };
     let firings = due_firings(world, tx, schedule, due);
+    let late = tx.now.duration_since(due) > GRACE || firings.len() > 1;
+    let one_by_one = schedule.missed == Missed::All && schedule.overlap != Overlap::Allow;
     for at in firings {
-        fire(world, tx, in_service, number, schedule, &mut tick, at)?;
+        if late && one_by_one {
+            owe(&mut tick, at);
+        } else {
+            fire(world, tx, in_service, number, schedule, &mut tick, at)?;
+        }
     }
+    pay(world, tx, in_service, number, &mut tick)?;
     match next(world, schedule, tx.now) {
         Some(firing) => {
             tick.rule = rule(world, schedule);
@@ -262,13 +270,7 @@ fn fire(
     at: Timestamp,
 ) -> Step<()> {
     let id = &in_service.workflow.definition.id;
-    let active = match &tick.run {
-        None => false,
-        Some(run) => tx
-            .get::<Run>(&keys::run(run))?
-            .is_some_and(|run| run.status == RunStatus::Running),
-    };
-    if active && schedule.overlap != Overlap::Allow {
+    if is_active(tx, tick)? && schedule.overlap != Overlap::Allow {
         tick.queued |= schedule.overlap == Overlap::Queue;
         let queued = tick.queued;
         let run = tick.run.clone();
@@ -278,7 +280,43 @@ fn fire(
         });
         return Ok(());
     }
+    tick.queued = false;
     start(world, tx, in_service, number, tick, at)
+}
+
+/// Whether the run of the last firing is under way.
+fn is_active(tx: &Tx<'_>, tick: &Tick) -> Step<bool> {
+    Ok(match &tick.run {
+        None => false,
+        Some(run) => tx
+            .get::<Run>(&keys::run(run))?
+            .is_some_and(|run| run.status == RunStatus::Running),
+    })
+}
+
+/// Notes a missed firing that is to be made up for when its turn comes. `missed:
+/// all` says that each of them counts, and a rule about overlaps that each has to
+/// wait for the one before; both hold when they follow one another.
+fn owe(tick: &mut Tick, at: Timestamp) {
+    if tick.owed.len() >= MOST_MISSED {
+        tick.owed.remove(0);
+    }
+    tick.owed.push(at);
+}
+
+/// Starts the next firing that is owed, unless one is under way.
+fn pay(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    in_service: &InService,
+    number: usize,
+    tick: &mut Tick,
+) -> Step<()> {
+    while !tick.owed.is_empty() && !is_active(tx, tick)? {
+        let at = tick.owed.remove(0);
+        start(world, tx, in_service, number, tick, at)?;
+    }
+    Ok(())
 }
 
 fn start(
@@ -306,10 +344,7 @@ fn start(
         return Ok(());
     }
     match enroll::start(world, tx, in_service, cause.clone())? {
-        Ok(run) => {
-            tick.run = Some(run);
-            tick.queued = false;
-        }
+        Ok(run) => tick.run = Some(run),
         Err(refusal) => enroll::not_started(tx, definition, &cause, &refusal),
     }
     Ok(())
@@ -326,13 +361,18 @@ pub(super) fn run_ended(world: World<'_>, tx: &mut Tx<'_>, run: &Run) -> Step<()
     let Some(mut tick) = tx.get::<Tick>(&key)? else {
         return Ok(());
     };
-    if !tick.queued || tick.run.as_ref() != Some(&run.id) {
+    let waits = tick.queued || !tick.owed.is_empty();
+    if !waits || tick.run.as_ref() != Some(&run.id) {
         return Ok(());
     }
     let Some(in_service) = world.workflows.in_service.get(&run.workflow) else {
         return Ok(());
     };
-    let now = tx.now;
-    start(world, tx, in_service, number, &mut tick, now)?;
+    pay(world, tx, in_service, number, &mut tick)?;
+    if tick.queued && !is_active(tx, &tick)? {
+        tick.queued = false;
+        let now = tx.now;
+        start(world, tx, in_service, number, &mut tick, now)?;
+    }
     tx.put(key, &tick)
 }

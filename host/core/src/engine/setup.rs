@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::PhoneNumber;
 use crate::schedule::{Cron, Hours};
@@ -29,6 +29,8 @@ pub struct Setup {
     pub hours: Arc<OpeningHours>,
     /// Caps and manners.
     pub limits: Limits,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// Opening hours, by the names that workflow files use.
@@ -168,6 +170,39 @@ impl Default for Limits {
             countries: Vec::new(),
             quiet_hours: true,
             attempts: 8,
+        }
+    }
+}
+
+/// How long records are kept that nothing needs any more. `None` is for ever.
+/// Contacts and conversations are always kept, and with them every opt-out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Runs and their timelines, from their end.
+    pub finished_runs: Option<SignedDuration>,
+    /// Texts, in both directions, from their last change.
+    pub messages: Option<SignedDuration>,
+    /// Calls, from their last change.
+    pub calls: Option<SignedDuration>,
+    /// Entries of the feed.
+    pub events: Option<SignedDuration>,
+    /// Genuine webhooks that could not be read.
+    pub webhooks: Option<SignedDuration>,
+    /// How long a repeated webhook, or a request with the same idempotency key,
+    /// is seen as a repeat. Providers repeat for hours, some for days.
+    pub repeats: Option<SignedDuration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: i64| Some(SignedDuration::from_hours(24 * days));
+        Self {
+            finished_runs: days(90),
+            messages: days(730),
+            calls: days(730),
+            events: days(30),
+            webhooks: days(30),
+            repeats: days(30),
         }
     }
 }

@@ -213,6 +213,16 @@ impl<'a> Tx<'a> {
         Ok(fact.read()?)
     }
 
+    /// The bytes of a record as they are stored, whatever this step wrote.
+    pub(super) fn bytes(&self, key: &Key) -> Step<Option<&'a [u8]>> {
+        let Some((key, fact)) = self.facts.0.get_key_value(key) else {
+            self.missing.borrow_mut().insert(key.clone());
+            return Err(Halt::Need);
+        };
+        self.reads.borrow_mut().insert(key);
+        Ok(fact.stored.as_ref().map(|versioned| &*versioned.value))
+    }
+
     /// Writes a record. It becomes bytes when the step ends.
     pub(super) fn put<T: Stored>(&mut self, key: Key, value: &T) -> Step<()> {
         self.writes.insert(key, Some(Arc::new(value.clone())));

@@ -24,6 +24,16 @@ macro_rules! id {
                 Uuid::try_parse(rest).ok().map(|_| Self(text.to_owned()))
             }
 
+            /// When it was made, to the millisecond: the first 48 bits of the
+            /// UUID (RFC 9562, section 5.7). `None` when it is of another kind.
+            pub fn at(&self) -> Option<Timestamp> {
+                let uuid = Uuid::try_parse(self.0.strip_prefix(Self::PREFIX)?).ok()?;
+                (uuid.get_version_num() == 7)
+                    .then(|| i64::try_from(uuid.as_u128() >> 80).ok())
+                    .flatten()
+                    .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            }
+
             /// The id as text, prefix included.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -23,6 +23,7 @@
 //! | `u` | event id | [`super::RawWebhook`] that could not be read |
 //! | `v` | connection, provider's text id | id of our text |
 //! | `w` | workflow id | [`super::Head`]: the version in service |
+//! | `x` | a name | where the host's own housekeeping stands |
 
 use jiff::Timestamp;
 
@@ -69,6 +70,41 @@ pub fn under(table: u8, part: &str) -> (Key, Key) {
     to.pop();
     to.push(b'/' + 1);
     (Key::new(from), Key::new(to))
+}
+
+/// The records of a table that were made before a time, for the tables whose
+/// keys are ids: texts, runs, calls, entries of the feed, unread webhooks. `None`
+/// for other tables, and for times before 1970.
+pub fn made_before(table: u8, time: Timestamp) -> Option<(Key, Key)> {
+    let millis = u64::try_from(time.as_millisecond()).ok()?;
+    let hex = format!("{millis:012x}");
+    let to = match table {
+        b'a' => {
+            let (first, second) = hex.split_at_checked(8)?;
+            format!("a/{first}-{second}")
+        }
+        b'e' => format!("e/{}{hex}", EventId::PREFIX),
+        b'o' => format!("o/{}{hex}", MessageId::PREFIX),
+        b'r' => format!("r/{}{hex}", RunId::PREFIX),
+        b'u' => format!("u/{}{hex}", EventId::PREFIX),
+        _ => return None,
+    };
+    Some((Key::new([table, b'/']), Key::new(to)))
+}
+
+/// The table of a key: its first byte.
+pub fn table_of(key: &Key) -> Option<u8> {
+    key.as_bytes().first().copied()
+}
+
+/// What stands after the table's letter, where that is text: an id, a hash.
+pub fn name_of(key: &Key) -> Option<&str> {
+    std::str::from_utf8(key.as_bytes().get(2..)?).ok()
+}
+
+/// A record of the host's own housekeeping.
+pub fn housekeeping(name: &str) -> Key {
+    key(b'x', &[name.as_bytes()])
 }
 
 /// A call.

@@ -12,6 +12,7 @@ pub mod keys;
 mod message;
 mod phone;
 pub mod record;
+mod repeat;
 mod run;
 mod secret;
 mod timer;
@@ -26,6 +27,7 @@ pub use message::{
     Attachment, Attempt, Direction, Message, Origin, Outcome, Problem, Status, Verdict,
 };
 pub use phone::PhoneNumber;
+pub use repeat::{Binding, StoredBinding};
 pub use run::{Enrollment, Head, Note, Notes, Run, RunStatus, StoredDefinition, Tick, Waiting};
 pub use secret::Secret;
 pub use timer::{Task, Timer};

@@ -196,4 +196,8 @@ pub struct Tick {
     /// Whether one firing waits for that run's end.
     #[serde(default)]
     pub queued: bool,
+    /// Firings that were missed and are being made up for, one after another, as
+    /// `missed: all` wants: those that still wait, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Timestamp>,
 }

@@ -4,12 +4,12 @@
 
 use axum::http::HeaderMap;
 use ringback_core::engine::Idempotency;
-use ringback_core::model::{Batch, Precondition, keys, record};
+use ringback_core::model::{Batch, Binding, Precondition, StoredBinding, keys, record};
 use ringback_store::Outcome;
 use serde_json::{Map, Value};
 
 use super::{Caller, Error};
-use crate::runtime::Host;
+use crate::runtime::{Host, clock};
 
 /// The longest key a client may choose.
 const LONGEST: usize = 255;
@@ -78,13 +78,18 @@ pub(crate) async fn bind(host: &Host, idempotency: &Idempotency) -> Result<Strin
         preconditions: vec![Precondition::Absent(at.clone())],
         ..Batch::default()
     };
+    let binding = Binding {
+        digest: idempotency.digest.clone(),
+        at: clock::now(),
+    };
     batch
         .writes
-        .insert(at.clone(), Some(record::encode(&idempotency.digest)?));
-    if let Outcome::Conflict(_) = host.store().commit(batch).await?
-        && host.read::<String>(&at).await?.as_ref() != Some(&idempotency.digest)
-    {
-        return Err(Error::reused_key());
+        .insert(at.clone(), Some(record::encode(&binding)?));
+    if let Outcome::Conflict(_) = host.store().commit(batch).await? {
+        let bound: Option<StoredBinding> = host.read(&at).await?;
+        if bound.is_none_or(|bound| bound.digest() != idempotency.digest) {
+            return Err(Error::reused_key());
+        }
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(idempotency.source.as_bytes());

@@ -125,7 +125,7 @@ async fn metrics(State(state): State<ApiState>) -> Response {
     );
     out.gauge(
         "ringback_timers_held",
-        "Timers of the next hour.",
+        "The next timers, as far as they are held in memory.",
         host.timers_held(),
     );
     let name = "ringback_requests_in_flight";

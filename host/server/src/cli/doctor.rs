@@ -7,6 +7,7 @@ use std::path::Path;
 use ringback_core::engine::Agent;
 use serde::Serialize;
 
+use super::archive;
 use super::check::configuration;
 use super::client::{Client, Failure};
 use super::hostfile::{self, Address};
@@ -104,6 +105,16 @@ pub(super) async fn doctor(
         |config| config.data.clone(),
     );
     folder(&data, seams.free_space, &mut report);
+    if let Some((state, live)) = archive::winnable(&data) {
+        let (state, live) = (archive::size(state), archive::size(live));
+        report.say(
+            Mood::Look,
+            format!(
+                "the store takes {state} for {live} of records: `ringback compact` gives space back, \
+                 while no host runs"
+            ),
+        );
+    }
     if let Some(config) = &config {
         public(config, &mut report);
         report.addresses = pastes(config);

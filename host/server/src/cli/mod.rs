@@ -2,6 +2,7 @@
 //! them; the host itself, the store and the parser of workflow files are handed
 //! in as [`Seams`], so that nothing here starts anything by itself.
 
+mod archive;
 mod check;
 mod client;
 mod data;
@@ -135,6 +136,24 @@ pub(crate) enum Command {
     /// Threads with contacts
     #[command(subcommand)]
     Conversations(Conversations),
+    /// Write everything the store holds into one file; no host may run on it
+    Export {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Make a store of an exported file, in a data folder that has none
+    Import {
+        /// What `export` wrote
+        file: PathBuf,
+    },
+    /// Give space that the store no longer needs back to the disk; no host may run on it
+    Compact,
+    /// Move the store to a database server: not available yet
+    Migrate {
+        /// Where to
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
     /// A JSON Schema, for editors
     Schema {
         /// Of what
@@ -373,6 +392,32 @@ pub(crate) trait OfflineKeys: Sync {
     fn revoke<'a>(&'a self, data: &'a Path, id: &'a str) -> Later<'a, Result<bool, String>>;
 }
 
+/// What was taken out of a store, or into one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Archived {
+    /// Keys with their values.
+    pub(crate) records: u64,
+    /// The last commit in it.
+    pub(crate) revision: u64,
+    /// The length of the file in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// A store that no host has open, as a whole. Errors are sentences; when a host
+/// holds the store they say who.
+pub(crate) trait Archives: Sync {
+    /// Writes everything into a file, whole or not at all.
+    fn export<'a>(&'a self, store: &'a Path, file: &'a Path)
+    -> Later<'a, Result<Archived, String>>;
+
+    /// Makes a store of a file, in a folder that is empty or not there.
+    fn import<'a>(&'a self, file: &'a Path, store: &'a Path)
+    -> Later<'a, Result<Archived, String>>;
+
+    /// Gives space back: bytes before and after.
+    fn compact<'a>(&'a self, store: &'a Path) -> Later<'a, Result<(u64, u64), String>>;
+}
+
 /// Everything the commands need from the rest of the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Seams<'a> {
@@ -384,6 +429,8 @@ pub(crate) struct Seams<'a> {
     pub(crate) plugins: &'a dyn Plugins,
     /// Keys without a host.
     pub(crate) keys: &'a dyn OfflineKeys,
+    /// A store as a whole, without a host.
+    pub(crate) archives: &'a dyn Archives,
     /// Bytes that are free where a folder is or would be.
     pub(crate) free_space: fn(&Path) -> Option<u64>,
 }
@@ -447,6 +494,14 @@ async fn dispatch(
         Some(Command::Conversations(command)) => {
             data::conversations(&client()?, command, json, out).await?;
         }
+        Some(Command::Export { file }) => {
+            archive::export(common, file, seams.archives, out).await?;
+        }
+        Some(Command::Import { file }) => {
+            archive::import(common, file, seams.archives, out).await?;
+        }
+        Some(Command::Compact) => archive::compact(common, seams.archives, out).await?,
+        Some(Command::Migrate { to }) => return Err(archive::migrate(to)),
         Some(Command::Schema { of }) => {
             let schema = match of {
                 SchemaOf::Workflow => seams.workflows.schema(),

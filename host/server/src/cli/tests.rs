@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::config::{SecretFile, Severity};
 
+mod archive;
 mod host;
 mod local;
 
@@ -130,6 +131,7 @@ async fn run_in(folder: &Path, keys: &Drawer, line: &[&str]) -> String {
         workflows: &Words,
         plugins: &AnyConnector,
         keys,
+        archives: &crate::archives::Files,
         free_space: |_| Some(100 * 1_048_576),
     };
     let mut io = Io {

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringback_core::engine::{Agent, Business, Calls, Inbound, Limits, OpeningHours, Person};
+use ringback_core::engine::{
+    Agent, Business, Calls, Inbound, Limits, OpeningHours, Person, Retention,
+};
 use ringback_core::model::{PhoneNumber, Secret};
 use ringback_core::schedule::Hours;
 
@@ -100,6 +102,7 @@ impl Config {
                 quiet_hours: false,
                 ..Limits::default()
             },
+            retention: Retention::default(),
             secrets: BTreeMap::new(),
             connections: named("sim", Some(connection)),
             agents: named("front-desk", Some(agent)),

@@ -8,6 +8,7 @@ mod demo;
 mod diagnostic;
 mod people;
 mod reader;
+mod retention;
 mod schema;
 mod secrets;
 mod sections;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringback_core::engine::{Agent, Business, Limits, OpeningHours, Person};
+use ringback_core::engine::{Agent, Business, Limits, OpeningHours, Person, Retention};
 use ringback_core::model::Secret;
 use ringback_core::workflow::expression::Template;
 use toml::de::DeTable;
@@ -75,6 +76,8 @@ pub(crate) struct Config {
     pub templates: BTreeMap<String, Template>,
     /// `[limits]`
     pub limits: Limits,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[secrets]`, by the names that workflow files use.
     #[cfg_attr(
         not(test),

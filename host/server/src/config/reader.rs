@@ -255,7 +255,7 @@ impl<'a> Item<'a> {
 }
 
 /// Reads `45s`, `10m`, `2h`, `3d`, `1w`.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;

@@ -62,6 +62,15 @@ pub(crate) fn schema() -> Json {
         "quiet_hours": flag(),
         "attempts": { "type": "integer", "minimum": 1, "maximum": 50 },
     });
+    let kept = || json!({ "type": "string", "pattern": "^([0-9]+ ?[smhdwy]|forever)$" });
+    let retention = json!({
+        "finished_runs": kept(),
+        "messages": kept(),
+        "calls": kept(),
+        "events": kept(),
+        "webhooks": kept(),
+        "repeats": kept(),
+    });
     let server = json!({ "listen": text(), "public_url": text(), "api_keys": list(secret()) });
     let store = json!({
         "url": { "type": "string", "pattern": "^sled:." },
@@ -77,6 +86,7 @@ pub(crate) fn schema() -> Json {
             "people": named(object(&json!({ "phone": phone() }), &["phone"])),
             "templates": named(text()),
             "limits": object(&limits, &[]),
+            "retention": object(&retention, &[]),
             "secrets": named(secret()),
             "connections": named(connection),
             "agents": named(agent),

@@ -51,6 +51,7 @@ pub(super) fn read(
     let people = people::people(&mut root);
     let templates = templates(&mut root);
     let limits = limits(&mut root);
+    let retention = super::retention::retention(&mut root);
     let secrets = named_secrets(&mut root, &sources);
     let (connections, places) = connections(&mut root, &sources);
     let agents = people::agents(&mut root, &connections, &sources);
@@ -69,6 +70,7 @@ pub(super) fn read(
         people,
         templates,
         limits,
+        retention,
         secrets,
         connections,
         agents,
@@ -393,17 +395,12 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Sections of later releases. Nothing of this release would use models, tools
-/// and grants, so they are ignored with a word; somebody relies on retention.
+/// and grants, so they are ignored with a word.
 fn later(root: &mut Section<'_>) {
     for name in ["models", "tools", "grants"] {
         if let Some(item) = root.take(name) {
             let help = "it is ignored";
             item.warning(format!("[{name}] {NOT_YET}"), Some(help));
         }
-    }
-    if let Some(item) = root.take("retention") {
-        let message = format!("[retention] {NOT_YET}: nothing would be erased");
-        item.report
-            .error(item.key, message, Some("remove it".to_owned()));
     }
 }

@@ -36,6 +36,7 @@ impl Config {
             templates: self.templates.clone(),
             hours: self.hours.clone(),
             limits: self.limits.clone(),
+            retention: self.retention.clone(),
         }
     }
 }

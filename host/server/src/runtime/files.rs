@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use notify::{RecursiveMode, Watcher as _};
 use ringback_core::engine::{Answer, Catalog, InService, Input};
-use ringback_core::model::{Head, Run, RunStatus, StoredDefinition, keys, record};
+use ringback_core::model::{Head, StoredDefinition, keys, record};
 use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow, parse};
 use ringback_store::Direction;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::{Error, Host};
+use super::{Error, Host, running};
 
 /// How long the folder must be quiet before it is read.
 const QUIET: Duration = Duration::from_millis(150);
@@ -305,8 +305,7 @@ async fn put_in_service(
             info!("workflow {id}: v{version}, only comments or spacing changed");
         }
         Some((before, hash)) => {
-            let stay = running(host, &id, Some(&hash)).await?.len();
-            info!("workflow {id}: v{before} -> v{version}, {stay} runs stay on v{before}");
+            running::count(host, id, before, version, hash);
         }
     }
     Ok(())
@@ -320,63 +319,44 @@ async fn remove(host: &Arc<Host>, id: &str) -> Result<(), Error> {
     let head: Option<Head> = host.read(&keys::workflow(id)).await?;
     let last = head.and_then(|head| catalog.by_hash.get(&head.definition).cloned());
     host.catalog.store(Arc::new(catalog));
-    let runs = running(host, id, None).await?;
     let cancel = last.is_some_and(|one| one.definition.on_delete == OnDelete::Cancel);
-    if cancel {
-        for run in &runs {
-            host.take_anyway(&Input::Cancel(run.id.clone())).await?;
-        }
-        info!(
-            "workflow {id}: its file is gone; {} runs were cancelled",
-            runs.len()
-        );
-    } else {
-        info!(
-            "workflow {id}: its file is gone; {} runs go on to their end",
-            runs.len()
-        );
-    }
+    running::removed(host, id.to_owned(), cancel, false);
     Ok(())
 }
 
 /// Marks workflows that were in service before the start and have no file now.
 pub(super) async fn retire_missing(host: &Arc<Host>) -> Result<(), Error> {
-    let (from, to) = keys::table(b'w');
-    let heads = host
-        .store
-        .scan(&from, &to, usize::MAX, Direction::Forward)
-        .await?;
-    for (_, versioned) in heads {
-        let head: Head = record::decode(&versioned.value)?;
-        let served = host.catalog.load().in_service.contains_key(&head.workflow);
-        if head.active && !served {
-            remove(host, &head.workflow).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The runs of a workflow that are under way, of one version or of all.
-async fn running(host: &Host, id: &str, hash: Option<&str>) -> Result<Vec<Run>, Error> {
-    let (mut from, to) = keys::table(b'r');
-    let mut found = Vec::new();
+    let (mut from, to) = keys::table(b'w');
     loop {
-        let page = host
+        let heads = host
             .store
             .scan(&from, &to, PAGE, Direction::Forward)
             .await?;
-        for (_, versioned) in &page {
-            let run: Run = record::decode(&versioned.value)?;
-            let meant = run.workflow == id && hash.is_none_or(|hash| run.definition == hash);
-            if meant && run.status == RunStatus::Running {
-                found.push(run);
-            }
+        for (_, versioned) in &heads {
+            let head: Head = record::decode(&versioned.value)?;
+            retire(host, &head).await?;
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = super::after(last),
-            _ => return Ok(found),
+        match heads.last() {
+            Some((last, _)) if heads.len() == PAGE => from = super::after(last),
+            _ => return Ok(()),
         }
     }
+}
+
+async fn retire(host: &Arc<Host>, head: &Head) -> Result<(), Error> {
+    let catalog = host.catalog.load_full();
+    if catalog.in_service.contains_key(&head.workflow) {
+        return Ok(());
+    }
+    if head.active {
+        return remove(host, &head.workflow).await;
+    }
+    // The process may have ended before the last of its runs was cancelled.
+    let last = catalog.by_hash.get(&head.definition);
+    if last.is_some_and(|one| one.definition.on_delete == OnDelete::Cancel) {
+        running::removed(host, head.workflow.clone(), true, true);
+    }
+    Ok(())
 }
 
 /// Takes up changes of the folder until the host stops.

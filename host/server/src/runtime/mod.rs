@@ -8,10 +8,15 @@ mod files;
 mod hosts;
 mod perform;
 pub(crate) mod plugins;
+mod retention;
+mod running;
 mod shell;
 mod start;
 mod timers;
 mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use connectors::{Connector, Connectors};
 pub(crate) use shell::{Error, Host, Parts};

@@ -436,5 +436,6 @@ fn kind(input: &Input) -> &'static str {
         Input::OptOut(..) => "opt_out",
         Input::Decide(..) => "decide",
         Input::Define(_) | Input::Undefine(_) => "workflow",
+        Input::Expire(_) => "expire",
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::engine::Input;
-use ringback_core::model::{CallId, Key, MessageId, keys};
+use ringback_core::model::{CallId, Key, MessageId, Versioned, keys};
 use ringback_store::Direction;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::shell::Parts;
-use super::{Error, Host, files, timers};
+use super::{Error, Host, files, retention, timers};
 
 /// How often the disk's free space is looked at: sending must stop within a second.
 const DISK_LOOK: Duration = Duration::from_millis(250);
@@ -21,8 +21,12 @@ pub(super) fn after(key: &Key) -> Key {
     Key::new([key.as_bytes(), &[0]].concat())
 }
 
+/// How many records are read from the store at a time.
+const PAGE: usize = 1_000;
+
 /// Starts a host over an open store: definitions, workflow files, attempts that
-/// were under way, timers. When it returns, the host takes work.
+/// were under way, the first timers. When it returns, the host takes work. Nothing
+/// on the way there may take longer the more runs there are.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -37,23 +41,38 @@ pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>,
             "{lost} requests were under way when the host last stopped; finding out what became of them"
         );
     }
-    let due = timers::load(&host).await?;
-    info!("{due} timers are due within the hour");
+    timers::load(&host.timers, host.store.as_ref()).await?;
     host.set_ready();
     tokio::spawn(timers::run(Arc::clone(&host)));
     tokio::spawn(files::watch(Arc::clone(&host), workflows));
+    tokio::spawn(retention::run(
+        Arc::clone(&host),
+        retention::Pace::default(),
+    ));
     tokio::spawn(watch_disk(Arc::clone(&host)));
     Ok(host)
 }
 
 /// Every attempt without an outcome becomes an unknown one.
 async fn recover(host: &Arc<Host>) -> Result<usize, Error> {
-    let (from, to) = keys::table(b'i');
-    let open = host
-        .store
-        .scan(&from, &to, usize::MAX, Direction::Forward)
-        .await?;
-    for (key, _) in &open {
+    let (mut from, to) = keys::table(b'i');
+    let mut lost = 0;
+    loop {
+        let open = host
+            .store
+            .scan(&from, &to, PAGE, Direction::Forward)
+            .await?;
+        lost += open.len();
+        settle(host, &open).await?;
+        match open.last() {
+            Some((last, _)) if open.len() == PAGE => from = after(last),
+            _ => return Ok(lost),
+        }
+    }
+}
+
+async fn settle(host: &Arc<Host>, open: &[(Key, Versioned)]) -> Result<(), Error> {
+    for (key, _) in open {
         let id = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default()).into_owned();
         let input = match (MessageId::parse(&id), CallId::parse(&id)) {
             (Some(message), _) => Input::LostText(message),
@@ -65,7 +84,7 @@ async fn recover(host: &Arc<Host>) -> Result<usize, Error> {
         };
         host.take_anyway(&input).await?;
     }
-    Ok(open.len())
+    Ok(())
 }
 
 /// Stops starting texts while the disk is nearly full.

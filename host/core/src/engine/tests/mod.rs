@@ -6,11 +6,13 @@ mod gate;
 mod golden;
 mod inbound;
 mod requests;
+mod retention;
 mod runs;
 mod schedules;
 mod sending;
 mod unknown;
 mod waits;
+mod years;
 
 use std::sync::Arc;
 

@@ -69,6 +69,49 @@ fn firings_close_together_are_made_up_for_too() {
     assert_eq!(host.runs().len(), 3);
 }
 
+/// With a rule about overlaps, what was missed follows one after another.
+#[test]
+fn what_was_missed_waits_for_its_turn() {
+    let checked = |overlap: Overlap, expected: &[&str]| {
+        let mut host = Host::new(vec![hourly(600, Missed::All, overlap)]);
+        sleep(&mut host, 3 * HOUR + 600);
+        assert_eq!(starts(&host), ["17:00"], "{overlap:?}: one at a time");
+        host.wait(600);
+        assert_eq!(starts(&host).len(), 2);
+        host.wait(HOUR);
+        let mut seen = starts(&host);
+        seen.sort();
+        assert_eq!(seen, expected, "{overlap:?}");
+        assert!(host.get::<Tick>(&keys::tick("clock", 0)).owed.is_empty());
+    };
+    checked(Overlap::Skip, &["17:00", "18:00", "19:00", "20:00"]);
+    checked(Overlap::Queue, &["17:00", "18:00", "19:00", "20:00"]);
+}
+
+#[test]
+fn a_firing_on_time_does_not_overtake_what_is_owed() {
+    let checked = |overlap: Overlap, expected: &[&str]| {
+        // Each takes forty minutes: at 20:00 one is under way and one is owed.
+        let mut host = Host::new(vec![hourly(2_400, Missed::All, overlap)]);
+        sleep(&mut host, 3 * HOUR + 600);
+        host.wait(3 * HOUR);
+        assert_eq!(starts(&host), expected, "{overlap:?}");
+    };
+    checked(Overlap::Skip, &["17:00", "18:00", "19:00", "22:00"]);
+    // The one that had to wait is named by when it started, as ever.
+    checked(
+        Overlap::Queue,
+        &["17:00", "18:00", "19:00", "21:10", "22:00"],
+    );
+}
+
+#[test]
+fn runs_that_end_at_once_are_all_made_up_for_in_one_step() {
+    let mut host = Host::new(vec![hourly(0, Missed::All, Overlap::Skip)]);
+    sleep(&mut host, 3 * HOUR + 600);
+    assert_eq!(starts(&host).len(), 3);
+}
+
 #[test]
 fn at_most_a_hundred_are_made_up_for() {
     let mut host = Host::new(vec![hourly(60, Missed::All, Overlap::Allow)]);

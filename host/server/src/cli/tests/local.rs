@@ -96,6 +96,13 @@ Commands:
   why            Why the last texts to a number were sent, deferred or refused
   keys           API keys
   conversations  Threads with contacts
+  export         Write everything the store holds into one file; no host may run
+                 on it
+  import         Make a store of an exported file, in a data folder that has
+                 none
+  compact        Give space that the store no longer needs back to the disk; no
+                 host may run on it
+  migrate        Move the store to a database server: not available yet
   schema         A JSON Schema, for editors
 
 Options:

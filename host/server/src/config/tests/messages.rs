@@ -420,8 +420,7 @@ conf/ringback.toml:12:1: warning: `agents.a.fold` is not available in this versi
   help: it is ignored
 "#);
     insta::assert_snapshot!(named(r#"
-[retention]
-messages = "2y"
+
 [agents.a]
 connection = "main"
 inbound = "auto_reply"
@@ -432,20 +431,16 @@ webhook = { url = "https://x" }
 [connections.main]
 connector = "x"
 "#), @r#"
-conf/ringback.toml:3:2: error: [retention] is not available in this version yet: nothing would be erased
-  3 | [retention]
-    |  ^^^^^^^^^
-  help: remove it
-conf/ringback.toml:7:11: error: inbound = "auto_reply" is not available in this version yet
-  7 | inbound = "auto_reply"
+conf/ringback.toml:6:11: error: inbound = "auto_reply" is not available in this version yet
+  6 | inbound = "auto_reply"
     |           ^^^^^^^^^^^^
   help: write "off"; workflows on message.received can answer texts
-conf/ringback.toml:10:11: error: inbound = "plugin:x" is not available in this version yet
-  10 | inbound = "plugin:x"
-     |           ^^^^^^^^^^
+conf/ringback.toml:9:11: error: inbound = "plugin:x" is not available in this version yet
+  9 | inbound = "plugin:x"
+    |           ^^^^^^^^^^
   help: write "off"
-conf/ringback.toml:11:1: error: `agents.b.webhook` is not available in this version yet: nothing would be sent to it
-  11 | webhook = { url = "https://x" }
+conf/ringback.toml:10:1: error: `agents.b.webhook` is not available in this version yet: nothing would be sent to it
+  10 | webhook = { url = "https://x" }
      | ^^^^^^^
   help: remove it
 "#);
@@ -545,4 +540,61 @@ fn a_plain_setting_may_come_from_a_variable() {
     assert_eq!(connection.values["account_sid"], "AC9");
     assert_eq!(connection.secrets["auth"].expose(), "t-1");
     assert!(!connection.values.contains_key("auth"));
+}
+
+#[test]
+fn how_long_things_are_kept() {
+    insta::assert_snapshot!(named(r#"
+[retention]
+mesages = "2y"
+messages = 730
+calls = "two years"
+events = "5m"
+finished_runs = "10d"
+repeats = "1d"
+"#), @r#"
+conf/ringback.toml:4:1: error: unknown key `mesages` in `retention`
+  4 | mesages = "2y"
+    | ^^^^^^^
+  help: did you mean `messages`?
+conf/ringback.toml:5:12: error: `retention.messages` needs a unit
+  5 | messages = 730
+    |            ^^^
+  help: a time is a number and a unit in quotes: "30d", "2y"; or "forever"
+conf/ringback.toml:6:9: error: `retention.calls` is not a time: "two years"
+  6 | calls = "two years"
+    |         ^^^^^^^^^^^
+  help: a time is a number and a unit in quotes: "30d", "2y"; or "forever"
+conf/ringback.toml:7:10: error: `retention.events` must be at least 1h
+  7 | events = "5m"
+    |          ^^^^
+conf/ringback.toml:8:17: error: `retention.finished_runs` is shorter than `retention.repeats`: a repeated webhook would be known to be one, and what it led to would be gone
+  8 | finished_runs = "10d"
+    |                 ^^^^^
+  help: make `finished_runs` at least as long as `repeats` (30d)
+conf/ringback.toml:9:11: error: `retention.repeats` must be at least 7d
+  9 | repeats = "1d"
+    |           ^^^^
+"#);
+    insta::assert_snapshot!(named("[retention]\nmessages = '20d'\nrepeats = 'forever'\n"), @r"
+conf/ringback.toml:3:12: error: `retention.messages` is shorter than `retention.repeats`: a repeated webhook would be known to be one, and what it led to would be gone
+  3 | messages = '20d'
+    |            ^^^^^
+  help: make `messages` at least as long as `repeats` (forever)
+conf/ringback.toml:4:11: error: `retention.finished_runs` is shorter than `retention.repeats`: a repeated webhook would be known to be one, and what it led to would be gone
+  4 | repeats = 'forever'
+    |           ^^^^^^^^^
+  help: make `finished_runs` at least as long as `repeats` (forever)
+conf/ringback.toml:4:11: error: `retention.calls` is shorter than `retention.repeats`: a repeated webhook would be known to be one, and what it led to would be gone
+  4 | repeats = 'forever'
+    |           ^^^^^^^^^
+  help: make `calls` at least as long as `repeats` (forever)
+");
+    // The default of one may be shorter than what is said of the other.
+    insta::assert_snapshot!(named("[retention]\nrepeats = '100d'\n"), @r"
+conf/ringback.toml:3:11: error: `retention.finished_runs` is shorter than `retention.repeats`: a repeated webhook would be known to be one, and what it led to would be gone
+  3 | repeats = '100d'
+    |           ^^^^^^
+  help: make `finished_runs` at least as long as `repeats` (100d)
+");
 }

@@ -47,6 +47,14 @@ countries   = ["US", "ca"]
 quiet_hours = false
 attempts    = 3
 
+[retention]
+finished_runs = "30d"
+messages      = "1y"
+calls         = "52w"
+events        = "36h"
+webhooks      = "1h"
+repeats       = "7d"
+
 [connections.main]
 connector   = "twilio"
 account_sid = { env = "TWILIO_ACCOUNT_SID" }
@@ -103,6 +111,16 @@ fn every_key_means_something() {
     assert_eq!(config.limits.countries, ["US", "CA"]);
     assert!(!config.limits.quiet_hours);
     assert_eq!(config.limits.attempts, 3);
+    let hours = |hours: i64| Some(jiff::SignedDuration::from_hours(hours));
+    let expected = ringback_core::engine::Retention {
+        finished_runs: hours(24 * 30),
+        messages: hours(24 * 365),
+        calls: hours(24 * 364),
+        events: hours(36),
+        webhooks: hours(1),
+        repeats: hours(24 * 7),
+    };
+    assert_eq!(config.retention, expected);
     let main = &config.connections["main"];
     assert_eq!(main.settle, Duration::from_secs(1));
     assert!(main.sender_pool);
@@ -143,6 +161,23 @@ fn nothing_is_needed() {
     assert_eq!(config.business.zone, "UTC");
     assert_eq!(config.public_base(), "http://127.0.0.1:7070");
     assert!(config.agents.is_empty());
+    let kept = config.retention;
+    assert_eq!(
+        kept.finished_runs,
+        Some(jiff::SignedDuration::from_hours(24 * 90))
+    );
+    assert_eq!(
+        kept.messages,
+        Some(jiff::SignedDuration::from_hours(24 * 730))
+    );
+}
+
+#[test]
+fn what_is_kept_for_ever() {
+    let kept = config("[retention]\nmessages = 'forever'\nfinished_runs = '200y'\n").retention;
+    assert_eq!((kept.messages, kept.finished_runs), (None, None));
+    let all = "[retention]\nmessages = 'forever'\nfinished_runs = 'forever'\ncalls = 'forever'\nrepeats = 'forever'\n";
+    assert_eq!(config(all).retention.repeats, None);
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! Runs under way of a workflow: counting and cancelling them when its file
+//! changes or goes. There is no list of them (it would be one more record for every
+//! run to write), so all runs are looked through: in the background, in small pages
+//! with pauses, and without decoding those that have ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringback_core::engine::Input;
+use ringback_core::model::{Key, Run, RunStatus, keys, record};
+use ringback_store::Direction;
+use tracing::{error, info};
+
+use super::{Error, Host};
+
+/// How many runs are read from the store at a time: writers wait meanwhile.
+const PAGE: usize = 250;
+/// The pause between two pages.
+const PAUSE: Duration = Duration::from_millis(2);
+/// What stands in the record of every run under way.
+const SIGN: &[u8] = br#""status":"running""#;
+
+/// Says in the log how many runs stay on the version before.
+pub(super) fn count(host: &Arc<Host>, id: String, before: u32, now: u32, hash: String) {
+    let host = Arc::clone(host);
+    tokio::spawn(async move {
+        let mut stay = 0;
+        let mut walk = Walk::new();
+        let counted = loop {
+            match walk.next(&host, &id, Some(&hash)).await {
+                Ok(Some(runs)) => stay += runs.len(),
+                Ok(None) => break Ok(()),
+                Err(problem) => break Err(problem),
+            }
+        };
+        match counted {
+            Ok(()) => {
+                info!("workflow {id}: v{before} -> v{now}, {stay} runs stay on v{before}");
+            }
+            Err(problem) => {
+                error!("workflow {id}: v{before} -> v{now}; could not count its runs: {problem}");
+            }
+        }
+    });
+}
+
+/// A workflow's file is gone: its runs are cancelled, or go on to their end. Done
+/// `again` by a start, because the process may have ended in the middle of it.
+pub(super) fn removed(host: &Arc<Host>, id: String, cancel: bool, again: bool) {
+    let host = Arc::clone(host);
+    tokio::spawn(async move {
+        match go_through(&host, &id, cancel).await {
+            Ok(0) if again => {}
+            Ok(runs) if cancel => {
+                info!("workflow {id}: its file is gone; {runs} runs were cancelled");
+            }
+            Ok(runs) => {
+                info!("workflow {id}: its file is gone; {runs} runs go on to their end");
+            }
+            Err(problem) => {
+                error!("workflow {id}: its file is gone; could not go through its runs: {problem}")
+            }
+        }
+    });
+}
+
+async fn go_through(host: &Arc<Host>, id: &str, cancel: bool) -> Result<usize, Error> {
+    let mut count = 0;
+    let mut walk = Walk::new();
+    while let Some(runs) = walk.next(host, id, None).await? {
+        for run in runs {
+            // A file that came back keeps its runs.
+            if cancel && !host.catalog.load().in_service.contains_key(id) {
+                host.take_anyway(&Input::Cancel(run.id)).await?;
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// A walk through all runs.
+struct Walk {
+    from: Key,
+    to: Key,
+    over: bool,
+}
+
+impl Walk {
+    fn new() -> Self {
+        let (from, to) = keys::table(b'r');
+        let over = false;
+        Self { from, to, over }
+    }
+
+    /// Those of the next page that are under way and of a workflow, of one version
+    /// or of all; `None` at the end.
+    async fn next(
+        &mut self,
+        host: &Host,
+        id: &str,
+        hash: Option<&str>,
+    ) -> Result<Option<Vec<Run>>, Error> {
+        if self.over {
+            return Ok(None);
+        }
+        if host.is_stopping() {
+            return Err(Error::Stopping);
+        }
+        let page = host
+            .store
+            .scan(&self.from, &self.to, PAGE, Direction::Forward)
+            .await?;
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => self.from = super::after(last),
+            _ => self.over = true,
+        }
+        let mut found = Vec::new();
+        for (_, versioned) in &page {
+            if !has(&versioned.value, SIGN) {
+                continue;
+            }
+            let run: Run = record::decode(&versioned.value)?;
+            let meant = run.workflow == id && hash.is_none_or(|hash| run.definition == hash);
+            if meant && run.status == RunStatus::Running {
+                found.push(run);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(Some(found))
+    }
+}
+
+fn has(value: &[u8], sign: &[u8]) -> bool {
+    value.windows(sign.len()).any(|part| part == sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_under_way_says_so_in_its_record() {
+        let json = include_bytes!("../../../core/src/engine/tests/golden/run.json");
+        let mut run: Run = serde_json::from_slice(json).unwrap();
+        for (status, is) in [
+            (RunStatus::Running, true),
+            (RunStatus::Finished, false),
+            (RunStatus::Cancelled, false),
+            (RunStatus::Failed, false),
+        ] {
+            run.status = status;
+            assert_eq!(has(&record::encode(&run).unwrap(), SIGN), is, "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The shell as a whole over stores that count, hold much, or are slow.
+
+mod flat;
+pub(crate) mod world;
