@@ -171,17 +171,79 @@ fn the_author_may_prefer_a_double() {
     assert_eq!(host.message(&id).attempts.len(), 2);
 }
 
+/// Whatever the provider's list does, later texts wait no longer than the settle
+/// time and one last look.
 #[test]
-fn a_list_that_is_down_ends_in_review() {
-    let (mut host, id) = lost(|_| {});
-    for _ in 0..180 {
+fn a_list_that_is_down_or_silent_ends_in_review_at_the_settle_time() {
+    let held_up = |answers: bool| {
+        // The attempt itself took 25 s.
+        let mut host = Host::new(vec![]);
+        let id = host.send("one");
+        host.send("two");
+        host.now += SignedDuration::from_secs(25);
+        host.result(SendResult::Unknown(problem("timeout")));
+        let mut seconds = 0;
+        while host.message(&id).status == Status::Unknown {
+            host.wait(1);
+            seconds += 1;
+            assert!(seconds < 200, "it is never settled");
+            if looks(&mut host) > 0 && answers {
+                let finding = Finding::Unavailable(problem("503"));
+                host.take(Input::Looked(id.clone(), finding));
+            }
+        }
+        check(
+            &host,
+            &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+        );
+        seconds
+    };
+    assert_eq!(held_up(true), 60);
+    assert_eq!(held_up(false), 75);
+}
+
+/// Repeats do not start the settle time again.
+#[test]
+fn an_idempotent_provider_that_never_answers_ends_in_review_at_the_settle_time() {
+    let (mut host, id) = lost(|setup| {
+        setup.connections.get_mut("main").unwrap().idempotent = true;
+    });
+    let begin = host.now;
+    while host.message(&id).status != Status::NeedsReview {
         host.wait(1);
-        if looks(&mut host) > 0 {
-            let finding = Finding::Unavailable(problem("503"));
-            host.take(Input::Looked(id.clone(), finding));
+        let seconds = host.now.duration_since(begin).as_secs();
+        assert!(seconds <= 70, "after {seconds} s");
+        if host.message(&id).status == Status::Sending {
+            host.wait(10);
+            host.result(SendResult::Unknown(problem("timeout")));
         }
     }
-    assert_eq!(host.message(&id).status, Status::NeedsReview);
+    assert_eq!(host.message(&id).aside.unknown_since, Some(begin));
+    check(
+        &host,
+        &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+    );
+}
+
+/// Its time ran out while the host was down: the provider is asked all the same.
+#[test]
+fn a_host_that_was_down_asks_before_it_gives_up() {
+    let (mut host, id) = lost(|_| {});
+    host.wait(20);
+    host.commands.clear();
+    host.now += SignedDuration::from_hours(5);
+    let mut seconds = 0;
+    while host.message(&id).status == Status::Unknown {
+        host.wait(1);
+        seconds += 1;
+        assert!(seconds < 60, "it is never settled");
+        if looks(&mut host) > 0 {
+            host.take(Input::Looked(id.clone(), Finding::Candidates(vec![])));
+        }
+    }
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", ""), ("two", "accepted", "")]);
 }
 
 #[test]
