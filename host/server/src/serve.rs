@@ -32,10 +32,9 @@ include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
 /// How long requests under way may take after the order to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the store still works.
-const LOOK: Duration = Duration::from_millis(250);
-/// How long a provider may take to answer.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a provider may take to answer: an unknown text is shown as one within
+/// half a minute.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(25);
 /// The connector of the pretend phone network.
 const SIMULATOR: &str = "simulator";
 

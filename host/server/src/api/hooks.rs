@@ -259,6 +259,7 @@ async fn keep(
         headers: headers.collect(),
         body: BASE64_STANDARD.encode(&request.body),
         problem: problem.clone(),
+        verified: true,
     };
     let stored = match record::encode(&raw) {
         Ok(bytes) => {

@@ -37,12 +37,15 @@ pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>,
             "{lost} requests were under way when the host last stopped; finding out what became of them"
         );
     }
+    host.restore_pace().await?;
     let due = timers::load(&host).await?;
     info!("{due} timers are due within the hour");
     host.set_ready();
     tokio::spawn(timers::run(Arc::clone(&host)));
     tokio::spawn(files::watch(Arc::clone(&host), workflows));
     tokio::spawn(watch_disk(Arc::clone(&host)));
+    // Whoever mends a wrong token may well restart.
+    host.try_held_again_soon();
     Ok(host)
 }
 

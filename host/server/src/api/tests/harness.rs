@@ -106,6 +106,7 @@ pub(crate) fn setup() -> Setup {
         handles_opt_out: false,
         chooses_sender: name == "pool",
         settle_ms: 1_000,
+        segment_us: None,
     };
     let agents = [
         agent("front-desk", OURS, "main"),
