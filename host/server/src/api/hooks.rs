@@ -2,6 +2,7 @@
 //! limit, the signature, reading, one durable commit, the answer. Nothing slow
 //! happens before the answer.
 
+mod kept;
 mod read;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tracing::{error, info, warn};
 
 use crate::runtime::{Connector, Host, clock};
 
+pub(crate) use kept::{Again, read_again};
 use read::{call_report, delivery, number, odd};
 
 /// The largest webhook that is read.
