@@ -77,6 +77,7 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
     if texts.is_empty() {
         match status {
             Some("needs_review") => writeln!(out, "No text needs a decision.")?,
+            Some("failed") => writeln!(out, "No text failed.")?,
             Some(status) => writeln!(out, "No text is {}.", status.replace('_', " "))?,
             None => writeln!(out, "There are no texts.")?,
         }
@@ -267,13 +268,12 @@ fn show(answer: &Json, out: Out<'_>) -> Result<(), Failure> {
             text(one, "/at"),
             text(one, "/connection"),
         )?;
-        writeln!(
-            out,
-            "  {}: {}\n  {}",
-            text(one, "/reason"),
-            text(one, "/problem"),
-            text(one, "/advice")
-        )?;
+        let why = match (text(one, "/reason"), text(one, "/problem")) {
+            (reason, problem) if problem == "-" => reason,
+            (reason, problem) if reason == "-" => problem,
+            (reason, problem) => format!("{reason}: {problem}"),
+        };
+        writeln!(out, "  {why}\n  {}", text(one, "/advice"))?;
     }
     writeln!(
         out,

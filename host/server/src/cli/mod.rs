@@ -125,7 +125,7 @@ pub(crate) enum Command {
     /// Texts, and those that wait for somebody
     #[command(subcommand)]
     Messages(Messages),
-    /// Texts that could not be sent and webhooks that could not be read
+    /// Texts that could not be sent, webhooks that could not be read
     #[command(subcommand)]
     DeadLetters(DeadLetters),
     /// Why the last texts to a number were sent, deferred or refused

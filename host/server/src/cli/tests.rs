@@ -11,6 +11,7 @@ use super::*;
 use crate::config::{SecretFile, Severity};
 
 mod host;
+mod letters;
 mod local;
 
 /// An environment without a process.

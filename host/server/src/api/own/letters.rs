@@ -477,3 +477,6 @@ pub(super) async fn attention(
         "connections": broken.into_values().collect::<Vec<_>>(),
     } })))
 }
+
+#[cfg(test)]
+mod tests;
