@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::texts::tell;
+use super::texts::{store, tell};
 use super::tx::Follow;
 use super::{Agent, Step, Tx, inbound, threads};
 use crate::model::{
@@ -59,7 +59,7 @@ pub(super) fn queue(
     draft: Draft,
 ) -> Step<MessageId> {
     let id = tx.ids.message();
-    let message = Message {
+    let mut message = Message {
         id: id.clone(),
         direction: Direction::Outbound,
         conversation: conversation.id.clone(),
@@ -89,7 +89,7 @@ pub(super) fn queue(
         created_at: tx.now,
         updated_at: tx.now,
     };
-    tx.put(keys::message(&id), &message)?;
+    store(tx, &mut message)?;
     tx.put(keys::place(&conversation.id, &id), &())?;
     tell(tx, "message.queued", &message);
     conversation.lane.push(id.clone());

@@ -275,6 +275,31 @@ fn a_crash_makes_it_unknown_once() {
     assert_eq!(host.take(Input::LostText(id.clone())), Answer::Repeat);
 }
 
+/// The author of a file decides it in the step.
+#[test]
+fn a_step_may_prefer_a_double() {
+    let back = workflow(
+        "back",
+        missed(),
+        vec![(
+            "one",
+            "",
+            send_with("one", |send| send.on_unknown = OnUnknown::Resend),
+        )],
+        |_| {},
+    );
+    let mut host = Host::new(vec![back]);
+    host.call("C1", CallOutcome::NoAnswer);
+    let id = host.result(SendResult::Unknown(problem("timeout")));
+    host.wait(60);
+    host.take(Input::Looked(id.clone(), Finding::Unsupported));
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", "")]);
+    assert_eq!(host.message(&id).attempts.len(), 2);
+    assert_eq!(host.run().status, RunStatus::Finished);
+}
+
 #[test]
 fn a_run_goes_on_when_its_text_is_held() {
     let back = workflow(

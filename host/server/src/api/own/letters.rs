@@ -107,12 +107,13 @@ fn time(text: &str) -> Result<Timestamp, Error> {
 
 /// What somebody can do about a text that failed.
 fn advice(text: &Message) -> &'static str {
-    match text.reason.as_deref() {
-        Some("misconfigured" | "no_connection" | "not_allowed" | "20003") => {
-            "correct the connection's settings, then send it again"
-        }
-        _ if text.tries().0 > 1 => "the provider was down for long; send it again",
-        _ => "the provider refused it; send it again when the reason is gone, or drop it",
+    if text.attempts.last().is_some_and(|one| one.limited) {
+        return "the provider took nothing for long; correct the connection's settings if they \
+                are wrong, then send it again";
+    }
+    match text.tries() {
+        (0 | 1, _) => "the provider refused it; send it again when the reason is gone, or drop it",
+        _ => "the provider was down for long; send it again",
     }
 }
 
