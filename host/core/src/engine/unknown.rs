@@ -11,6 +11,9 @@ use crate::workflow::OnUnknown;
 /// A timer that is later than this says that the host was down.
 const AWAY: SignedDuration = SignedDuration::from_secs(5);
 
+/// How long the last look may take at least.
+const LAST_LOOK: SignedDuration = SignedDuration::from_secs(5);
+
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
     world: World<'_>,
@@ -137,8 +140,9 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
         // The host was down meanwhile: the provider is asked all the same.
         message.looked = 0;
     }
-    // The last look was made at the deadline, and nothing came of it.
-    if tx.now > deadline && message.looked > 1 {
+    // The last look was made at the deadline; this long after it nothing came of it.
+    let patience = (settle_time(world, &message) / 4).max(LAST_LOOK);
+    if tx.now.duration_since(deadline) >= patience && message.looked > 1 {
         return give_up(tx, message);
     }
     let (_, tried) = message.tries();

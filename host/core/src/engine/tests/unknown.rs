@@ -202,6 +202,22 @@ fn a_list_that_is_down_or_silent_ends_in_review_at_the_settle_time() {
     assert_eq!(held_up(false), 75);
 }
 
+/// An answer of the last look that takes a moment is waited for.
+#[test]
+fn a_slow_last_look_still_counts() {
+    let (mut host, id) = lost(|setup| {
+        setup.connections.get_mut("main").unwrap().settle_ms = 1_000;
+    });
+    // Nothing answers for three seconds, then the list says that it is not there.
+    host.wait(3);
+    assert!(looks(&mut host) > 2);
+    assert_eq!(host.message(&id).status, Status::Unknown);
+    host.take(Input::Looked(id, Finding::Candidates(vec![])));
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", ""), ("two", "accepted", "")]);
+}
+
 /// Repeats do not start the settle time again.
 #[test]
 fn an_idempotent_provider_that_never_answers_ends_in_review_at_the_settle_time() {
