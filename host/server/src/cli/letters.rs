@@ -88,9 +88,15 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
             Some("inbound") => text(one, "/fromNumber"),
             _ => text(one, "/toNumber"),
         };
-        let why = match text(one, "/errorMessage") {
-            why if why == "-" => text(one, "/reason"),
-            why => why,
+        let seen = one.get("attempts").and_then(Json::as_array);
+        let seen = seen.and_then(|attempts| attempts.last());
+        let seen = seen.map(|attempt| text(attempt, "/outcome/problem/text"));
+        let open = matches!(text(one, "/status").as_str(), "needs_review" | "unknown");
+        let why = match (seen, text(one, "/errorMessage")) {
+            // What was seen says more than that nobody knows.
+            (Some(seen), _) if open && seen != "-" => seen,
+            (_, why) if why == "-" => text(one, "/reason"),
+            (_, why) => why,
         };
         vec![
             text(one, "/id"),

@@ -6,6 +6,8 @@ fn text(status: &str) -> Json {
     json!({ "id": "msg_1", "direction": "outbound", "createdAt": "2026-11-20T12:00:00Z",
         "toNumber": "+15125550142", "status": status, "body": "Sorry we missed you!\nHow can we help?",
         "reason": "unknown",
+        "attempts": [{ "at": "2026-11-20T12:00:00Z",
+            "outcome": { "is": "unknown", "problem": { "code": "no_answer", "text": "the connection broke" } } }],
         "errorMessage": "the provider could not say whether it took this text" })
 }
 

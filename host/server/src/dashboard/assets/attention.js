@@ -46,7 +46,7 @@ function banners(open) {
 
 function banner(one) {
   const what = one.name
-    ? `The settings of the connection ${one.name} do not work: ${one.problem}`
+    ? `The settings of the connection ${one.name} do not work: ${one.problem.replace(/\.$/, '')}.`
     : 'The settings of a connection did not work.';
   const then = ` ${texts(one.held)} ${one.held === 1 ? 'is' : 'are'} held and will leave when they are corrected in ringback.toml.`;
   const retry = () => post('messages/retry', one.name ? { connection: one.name } : {});
@@ -88,8 +88,14 @@ function question(text) {
     el('p', { class: 'about' }, el('span', { class: 'quote' }, text.body)),
     el('p', { class: 'about soft' },
       open ? 'The provider is being asked whether it has this text; that takes a moment. ' : 'Nobody could say whether the provider took this text. ',
-      text.errorMessage ? `What is known: ${text.errorMessage}. ` : '', `Tried ${tries(text.attempts)}through ${text.messagingConnectionId}.`),
+      seen(text.attempts), `Tried ${tries(text.attempts)}through ${text.messagingConnectionId}.`),
     el('div', { class: 'options' }, ...CHOICES.map(choice)));
+}
+
+/** What the host saw of the last attempt. */
+function seen(attempts) {
+  const problem = attempts?.at(-1)?.outcome?.problem?.text;
+  return problem ? `What is known: ${problem.replace(/\.$/, '')}. ` : '';
 }
 
 const tries = (attempts) => (attempts?.length > 1 ? `${attempts.length} times ` : '');
@@ -104,7 +110,7 @@ function row(letter) {
       el('span', { class: 'soft end' }, letter.connection, ' · ', when(letter.at))),
     text ? el('p', { class: 'about' }, el('span', { class: 'quote' }, letter.body)) : null,
     el('p', { class: 'about' }, letter.problem ?? letter.reason),
-    el('p', { class: 'about soft' }, `${letter.advice}.`),
+    el('p', { class: 'about soft' }, `${letter.advice.charAt(0).toUpperCase()}${letter.advice.slice(1)}.`),
     el('div', { class: 'options' },
       button(text ? 'Send again' : 'Read again', 'again', again), button('Drop', 'drop', drop)));
 }
