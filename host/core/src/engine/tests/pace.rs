@@ -95,7 +95,8 @@ fn a_text_that_waits_says_for_what() {
     host.call("C1", CallOutcome::NoAnswer);
     check(&host, &[("Sorry!", "queued", "number_turn")]);
     let run = host.run();
-    let notes: Vec<Note> = host.records(b'j');
+    let notes: Vec<Notes> = host.records(b'j');
+    let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
     let note = notes
         .iter()
         .find(|note| note.text.contains("turn"))

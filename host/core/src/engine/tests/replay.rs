@@ -135,7 +135,8 @@ fn the_run_went_on_and_its_timeline_tells_of_the_replay() {
     assert_eq!(host.run().status, RunStatus::Finished);
     host.take(Input::Replay(id));
     host.accept();
-    let notes: Vec<Note> = host.records(b'j');
+    let notes: Vec<Notes> = host.records(b'j');
+    let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
     let words: Vec<&str> = notes.iter().map(|note| note.what.as_str()).collect();
     assert_eq!(
         words,
