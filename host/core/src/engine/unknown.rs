@@ -9,10 +9,7 @@ use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Stat
 use crate::workflow::OnUnknown;
 
 /// A timer that is later than this says that the host was down.
-const AWAY: SignedDuration = SignedDuration::from_secs(5);
-
-/// How long the last look may take at least.
-const LAST_LOOK: SignedDuration = SignedDuration::from_secs(5);
+const AWAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
@@ -64,13 +61,6 @@ fn settle_time(world: World<'_>, message: &Message) -> SignedDuration {
         .get(&message.connection)
         .map_or(0, |c| c.settle_ms);
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
-}
-
-/// Whether it is unknown for longer than the provider can need. Counted from when
-/// it became unknown and not from the attempt, which a long timeout may lie behind.
-fn is_long(world: World<'_>, tx: &Tx<'_>, message: &Message) -> bool {
-    let waited = tx.now.duration_since(message.updated_at);
-    waited > settle_time(world, message) * 2 + SignedDuration::from_secs(1)
 }
 
 fn attempted_at(message: &Message) -> Timestamp {
@@ -137,14 +127,11 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
     let due = keys::timer_due(timer).unwrap_or(tx.now);
     let was_away = tx.now.duration_since(due) > AWAY;
     if was_away {
-        // The host was down meanwhile: the provider is asked all the same.
+        // The host was down: what was seen before says nothing of now.
         message.looked = 0;
     }
-    // The last look was made at the deadline; this long after it nothing came of it.
-    let patience = (settle_time(world, &message) / 4).max(LAST_LOOK);
-    if tx.now.duration_since(deadline) >= patience && message.looked > 1 {
-        return give_up(tx, message);
-    }
+    // A list is given up after its answers and not after a time: a host that was
+    // down, or whose looks were lost with it, has not looked yet.
     let (_, tried) = message.tries();
     let most = usize::try_from(world.setup.limits.attempts).unwrap_or(usize::MAX);
     if connection.idempotent && ((tx.now >= deadline && !was_away) || tried >= most) {
@@ -180,6 +167,8 @@ pub(super) fn looked(
     if message.status != Status::Unknown {
         return Ok(Answer::Repeat);
     }
+    // Counted here: a look that got no answer, because the host was killed, is none.
+    message.looked = message.looked.saturating_add(1);
     // After the settle time the list is believed when it does not have the text;
     // at the deadline, whatever it says was the last word.
     let over = tx.now.duration_since(attempted_at(&message)) >= settle_time(world, &message);
@@ -213,12 +202,12 @@ pub(super) fn looked(
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
                 _ if last || (over && !ours.is_empty()) => give_up(tx, message)?,
-                _ => {}
+                _ => texts::store(tx, &mut message)?,
             }
         }
         Finding::Unsupported if over => give_up(tx, message)?,
         Finding::Unavailable(_) if last => give_up(tx, message)?,
-        Finding::Unsupported | Finding::Unavailable(_) => {}
+        Finding::Unsupported | Finding::Unavailable(_) => texts::store(tx, &mut message)?,
     }
     Ok(Answer::Done)
 }
