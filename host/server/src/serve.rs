@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a provider may take to answer: an unknown text is shown as one within
 /// half a minute.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(25);
+/// How often it is looked whether the store still works.
+const LOOK: Duration = Duration::from_millis(250);
 /// The connector of the pretend phone network.
 const SIMULATOR: &str = "simulator";
 
