@@ -23,6 +23,7 @@ mod commands;
 mod crashes;
 mod dashboard;
 mod demo;
+mod letters;
 mod mistakes;
 mod opt_out;
 mod plugins;

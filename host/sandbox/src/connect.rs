@@ -11,9 +11,11 @@ use crate::bindings::contract::webhook::{ParseError, Reply, Request};
 use crate::call::{Cause, Error, Frame, Session, invoke};
 use crate::limits::ASK_STATE;
 use crate::plugin::{Context, Plugin};
+use ringback_core::model::RawWebhook;
 
 /// A webhook whose signature was found genuine. Only [`Plugin::verify`] makes
-/// one, and only one of these can be read: so nothing is parsed unverified.
+/// one, or [`Plugin::kept`] of a record that says so, and only one of these can
+/// be read: so nothing is parsed unverified.
 #[derive(Debug)]
 pub struct Verified {
     request: Request,
@@ -88,6 +90,23 @@ impl Plugin {
             Ok((Err(reason), _)) => Err(VerifyError::Unchecked(reason)),
             Err(error) => Err(VerifyError::Unchecked(error.to_string())),
         }
+    }
+
+    /// A webhook that was found genuine when it came, and was kept because it
+    /// could not be read then. None when its record does not say so: it then has
+    /// to be verified like any.
+    pub fn kept(
+        &self,
+        context: &Context,
+        request: Request,
+        record: &RawWebhook,
+    ) -> Option<Verified> {
+        record.verified.then(|| Verified {
+            request,
+            plugin: self.name.clone(),
+            connection: context.connection.name.clone(),
+            session: Mutex::new(None),
+        })
     }
 
     /// The next step of sending a text: the request to perform, or the receipt.

@@ -87,6 +87,7 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
                 connectors,
                 config.public_base(),
             );
+            host.try_held_again_soon();
             info!("the configuration is taken up");
             Some(config)
         }

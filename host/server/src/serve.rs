@@ -32,10 +32,11 @@ include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
 /// How long requests under way may take after the order to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a provider may take to answer: an unknown text is shown as one within
+/// half a minute.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(25);
 /// How often it is looked whether the store still works.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long a provider may take to answer.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The connector of the pretend phone network.
 const SIMULATOR: &str = "simulator";
 

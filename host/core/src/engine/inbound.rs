@@ -62,6 +62,7 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
         looked: 0,
         called_off: None,
         timer: None,
+        aside: crate::model::Aside::default(),
         created_at: tx.now,
         updated_at: tx.now,
     };
@@ -190,6 +191,13 @@ fn keyword(
             resume(tx, phone)?;
             format!("{business}: you will get texts from us again. Reply STOP to end them.")
         }
+        // A toll-free number's network answers by itself, and lets nothing through.
+        Keyword::Help if stopped && message.number.as_ref().is_some_and(is_toll_free) => {
+            return Ok(true);
+        }
+        Keyword::Help if stopped => format!(
+            "{business}: you get no texts from us because you opted out. Reply START to change that."
+        ),
         Keyword::Help => {
             format!("{business}: reply here and we will answer. Reply STOP to get no more texts.")
         }
@@ -214,14 +222,24 @@ fn keyword(
         .get(&keys::conversation(&conversation.id))?
         .unwrap_or_else(|| conversation.clone());
     let reply = texts::queue(tx, conversation, draft)?;
-    if word == Keyword::Stop {
+    if matches!(word, Keyword::Stop | Keyword::Help) {
         let mut contact = tx.contact(phone)?;
         if let Some(out) = &mut contact.opted_out {
-            out.confirmation = Some(reply);
+            match word {
+                Keyword::Stop => out.confirmation = Some(reply),
+                _ => out.help = Some(reply),
+            }
+            tx.put_contact(&contact)?;
         }
-        tx.put_contact(&contact)?;
     }
     Ok(true)
+}
+
+/// Toll-free codes of the North American Numbering Plan (FCC, 47 CFR 52.101).
+fn is_toll_free(number: &PhoneNumber) -> bool {
+    const CODES: [&str; 7] = ["800", "833", "844", "855", "866", "877", "888"];
+    let national = number.as_str().strip_prefix("+1");
+    national.is_some_and(|digits| CODES.iter().any(|code| digits.starts_with(code)))
 }
 
 /// Opts a contact out: queued texts are called off, runs end, and the shell is
@@ -243,6 +261,7 @@ pub(super) fn stop(
         how,
         message: message.cloned(),
         confirmation: None,
+        help: None,
     });
     tx.put_contact(&contact)?;
     tx.tell("contact.opted_out", |entry| {

@@ -7,6 +7,7 @@ use crate::model::{
     Attachment, CallId, ConversationId, Direction, Key, MessageId, OptOutSource, Origin,
     PhoneNumber, Problem, RunId,
 };
+use crate::policy::pace::Sender;
 use crate::sms::Keyword;
 use crate::workflow::{Intent, OnUnknown, Workflow};
 use std::sync::Arc;
@@ -48,6 +49,10 @@ pub enum Input {
     OptOut(PhoneNumber, bool, OptOutSource),
     /// A person decides what became of a text that stayed unknown.
     Decide(MessageId, Decide),
+    /// A text that failed is sent again, and one that is held tries at once.
+    Replay(MessageId),
+    /// Somebody saw that a text failed, and leaves it at that.
+    Dismiss(MessageId),
     /// A workflow's file was loaded.
     Define(Arc<Workflow>),
     /// A workflow's file is gone.
@@ -344,6 +349,13 @@ pub enum Notice {
     Stopped(PhoneNumber),
     /// This number may be texted again.
     Resumed(PhoneNumber),
+    /// The provider takes nothing from this number of ours until then.
+    Slowed(Sender, Timestamp),
+    /// The settings of this number's connection do not work; nobody needs to try
+    /// until then.
+    Broken(Sender, Timestamp, Problem),
+    /// They work.
+    Works(Sender),
 }
 
 /// What the caller is told.

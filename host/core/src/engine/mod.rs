@@ -8,10 +8,13 @@
 //! command is inert: the caller performs it only after the batch is durable.
 
 mod calls;
+mod draft;
 mod enroll;
+mod held;
 mod inbound;
 mod input;
 mod outcomes;
+mod replay;
 mod requests;
 pub mod retention;
 mod runs;
@@ -26,6 +29,7 @@ mod unknown;
 
 use jiff::Timestamp;
 
+pub use held::turn_of;
 pub use input::*;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
@@ -34,6 +38,7 @@ pub use setup::{
 pub use tx::{Facts, Records};
 
 use crate::model::{Batch, Entry, Key, Task, Timer, keys, record};
+use crate::policy::pace::Wanted;
 use tx::{Follow, Halt, Made, Step, Tx};
 
 /// What the engine is told about the world beside the facts: the configuration
@@ -53,6 +58,9 @@ pub enum Decision {
     Act(Act),
     /// Load these keys (whatever they hold) and call again.
     Need(Vec<Key>),
+    /// Ask the schedules of the sending numbers ([`crate::policy::pace`]), add
+    /// what they grant to the facts, and call again.
+    Turns(Vec<Wanted>),
 }
 
 /// A decision that can be carried out.
@@ -118,7 +126,10 @@ pub fn step(
             Err(Halt::Broken(error)) => Err(error.into()),
             Err(Halt::Need) => Ok(Decision::Need(Vec::new())),
         },
-        Err(Halt::Need) => Ok(Decision::Need(tx.into_missing())),
+        Err(Halt::Need) => Ok(match tx.wanted_turns() {
+            turns if turns.is_empty() => Decision::Need(tx.into_missing()),
+            turns => Decision::Turns(turns),
+        }),
         Err(Halt::Broken(error)) => Err(error.into()),
     }
 }
@@ -156,6 +167,8 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         }
         Input::OptOut(phone, out, how) => inbound::opt_out_by_api(world, tx, phone, *out, *how),
         Input::Decide(message, decision) => unknown::decided(world, tx, message, *decision),
+        Input::Replay(message) => replay::again(world, tx, message),
+        Input::Dismiss(message) => replay::dismiss(tx, message),
         Input::Define(workflow) => schedule::define(world, tx, workflow),
         Input::Undefine(workflow) => schedule::undefine(world, tx, workflow),
         Input::Expire(keys) => retention::expire(world, tx, keys),
@@ -199,9 +212,12 @@ pub fn expected(input: &Input) -> Vec<Key> {
         }
         Input::Send(request) => vec![keys::contact(&request.to)],
         Input::Timer(key) => vec![key.clone()],
-        Input::Sent(message, _) | Input::Looked(message, _) | Input::LostText(message) => {
-            vec![keys::message(message)]
-        }
+        Input::Sent(message, _)
+        | Input::Looked(message, _)
+        | Input::LostText(message)
+        | Input::Decide(message, _)
+        | Input::Replay(message)
+        | Input::Dismiss(message) => vec![keys::message(message)],
         _ => Vec::new(),
     }
 }

@@ -3,17 +3,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::texts::{conclude, ended, leave_lane, rejoin, remember, tell};
-use super::{Answer, Delivery, Report, SendResult, Step, Tx, World, inbound};
+use super::texts::{conclude, ended, leave_lane, rejoin, remember, store, tell};
+use super::{Answer, Delivery, Notice, Report, SendResult, Step, Tx, World, held, inbound, replay};
 use crate::model::{
-    Direction, Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, keys,
+    Direction, Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, Turn, keys,
 };
+use crate::policy::pace::Sender;
 
 /// The first delay before another try, doubled each time up to the last.
 const BACKOFF: SignedDuration = SignedDuration::from_secs(2);
 const BACKOFF_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+/// The longest pause that a provider may ask for.
+const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// How many times the attempts are allowed when the provider limits the rate.
-const LIMITED: u32 = 8;
+const LIMITED: usize = 8;
 
 /// Asks at once for what a change of a text concerns.
 fn expect_around(tx: &Tx<'_>, message: &Message) {
@@ -43,13 +46,16 @@ pub(super) fn sent(
             && message.provider_id.is_none()
         {
             remember(tx, &mut message, provider_id)?;
-            tx.put(keys::message(id), &message)?;
+            store(tx, &mut message)?;
         }
         return Ok(Answer::Repeat);
     }
     let attempts = world.setup.limits.attempts;
     match result {
         SendResult::Accepted { provider_id } => {
+            if tx.is_rough() {
+                tx.notices.push(Notice::Works(Sender::of(&message)));
+            }
             remember(tx, &mut message, provider_id)?;
             ended(
                 tx,
@@ -61,7 +67,8 @@ pub(super) fn sent(
             message.status = Status::Accepted;
             conclude(tx, message)?;
         }
-        SendResult::Rejected(problem) | SendResult::Misconfigured(problem) => {
+        SendResult::Misconfigured(problem) => held::misconfigured(tx, message, problem)?,
+        SendResult::Rejected(problem) => {
             ended(
                 tx,
                 &mut message,
@@ -94,7 +101,7 @@ pub(super) fn sent(
                     problem: problem.clone(),
                 },
             )?;
-            retry(tx, message, problem, *after, attempts)?;
+            retry(tx, message, problem, Some(*after), attempts)?;
         }
         SendResult::Unavailable(problem) => {
             ended(
@@ -126,7 +133,8 @@ pub(super) fn sent(
     Ok(Answer::Done)
 }
 
-fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
+/// The text could not be sent: a dead letter.
+pub(super) fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
     // The contact never saw these words: they may be said again.
     let mut contact = tx.contact(&message.contact)?;
     contact.recent.retain(|recent| recent.message != message.id);
@@ -138,27 +146,41 @@ fn fail(tx: &mut Tx<'_>, mut message: Message, problem: &Problem) -> Step<()> {
 }
 
 /// Puts a text that certainly was not sent back to the head of its lane.
+/// `limited` is set when the provider took nothing for now, with the seconds that
+/// it named, if it did: then nothing else of the number leaves before, either.
 fn retry(
     tx: &mut Tx<'_>,
-    message: Message,
+    mut message: Message,
     problem: &Problem,
-    after: Option<u32>,
+    limited: Option<Option<u32>>,
     limit: u32,
 ) -> Step<()> {
-    let all = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
-    let limited = message.attempts.iter().filter(|one| one.limited).count();
-    let tried = all.saturating_sub(u32::try_from(limited).unwrap_or(u32::MAX));
+    let (tried, all) = message.tries();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if tried >= limit || all >= limit.saturating_mul(LIMITED) {
         return fail(tx, message, problem);
     }
-    let doubled = BACKOFF * 2_i32.saturating_pow(all.saturating_sub(1).min(12));
-    let delay = match after {
-        Some(seconds) => SignedDuration::from_secs(i64::from(seconds.max(1))),
+    let doublings = u32::try_from(all.saturating_sub(1).min(12)).unwrap_or(12);
+    let doubled = BACKOFF * 2_i32.saturating_pow(doublings);
+    let delay = match limited {
+        Some(Some(seconds)) => {
+            SignedDuration::from_secs(i64::from(seconds.max(1))).min(RETRY_AFTER_LIMIT)
+        }
         // Full jitter over the upper half, so that many do not come back at once.
-        None => doubled
+        Some(None) | None => doubled
             .min(BACKOFF_LIMIT)
             .mul_f64(0.5 + tx.ids.fraction() / 2.0),
     };
+    if limited.is_some() {
+        let until = tx.now.checked_add(delay).unwrap_or(Timestamp::MAX);
+        tx.notices.push(Notice::Slowed(Sender::of(&message), until));
+        // Its turn is when the provider said; it was not used up.
+        message.aside.turn = Some(Turn {
+            at: until,
+            delayed_ms: None,
+            given: 0,
+        });
+    }
     again(tx, message, Some(problem.clone()), delay)
 }
 
@@ -178,7 +200,7 @@ pub(super) fn again(
     message.problem = problem;
     if message.called_off.is_some() {
         // Nobody wants it any more; the lane lets it go.
-        tx.put(keys::message(&message.id), &message)?;
+        store(tx, &mut message)?;
         return rejoin(tx, &message, true);
     }
     message.not_before = Some(due);
@@ -189,7 +211,7 @@ pub(super) fn again(
         },
     )?);
     message.updated_at = tx.now;
-    tx.put(keys::message(&message.id), &message)?;
+    store(tx, &mut message)?;
     tell(tx, "message.status", &message);
     // It was the first of the lane, and nothing has overtaken it.
     rejoin(tx, &message, true)
@@ -212,6 +234,12 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step
     expect_around(tx, &message);
     if message.connection != report.connection || message.direction != Direction::Outbound {
         return Ok(Answer::Unknown);
+    }
+    if !matches!(report.delivery, Delivery::Delivered)
+        && replay::is_past(&message, &report.provider_id)
+    {
+        // What failed then was sent again since.
+        return Ok(Answer::Repeat);
     }
     let (status, problem) = match &report.delivery {
         Delivery::Queued => (Status::Accepted, None),

@@ -140,6 +140,9 @@ pub struct Connection {
     /// Milliseconds after which an unknown text that the provider does not list
     /// counts as absent.
     pub settle_ms: u64,
+    /// Microseconds that each of its numbers takes for a radio segment; none
+    /// leaves the pace to the provider.
+    pub segment_us: Option<u64>,
 }
 
 /// A person of the business.

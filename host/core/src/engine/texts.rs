@@ -2,106 +2,20 @@
 //! attempt ends stands in [`super::outcomes`], what happens when nobody knows how
 //! in [`super::unknown`].
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
+pub(super) use super::draft::{Draft, LONGEST, queue, too_long};
 use super::tx::Follow;
-use super::{Agent, Command, Gated, Notice, Step, Tx, World, inbound, threads};
+use super::{Command, Gated, Notice, Step, Tx, World, held, threads};
 use crate::model::{
-    Attachment, Attempt, CallId, Contact, Conversation, ConversationId, Direction, Key, Message,
-    MessageId, Origin, Outcome, PhoneNumber, Problem, Recent, Status, Task, keys,
+    Attempt, Contact, Conversation, ConversationId, Key, Message, MessageId, Origin, Outcome,
+    Problem, Recent, Status, Task, keys,
 };
 use crate::policy::{self, Known, Ruling};
-use crate::workflow::{Intent, OnUnknown};
 
 /// How many of a contact's last texts are kept for the duplicate rule.
 const RECENT: usize = 16;
-
-/// The most characters of a text (Twilio's limit, and RevRing's).
-pub(super) const LONGEST: usize = 1_600;
-
-/// Why a text cannot be sent for its length, if it cannot.
-pub(super) fn too_long(body: &str) -> Option<String> {
-    let characters = body.chars().count();
-    (characters > LONGEST)
-        .then(|| format!("the text has {characters} characters; {LONGEST} is the most"))
-}
-
-/// A text that somebody wants sent, before it is a record.
-pub(super) struct Draft {
-    pub(super) connection: String,
-    pub(super) number: Option<PhoneNumber>,
-    pub(super) body: String,
-    pub(super) media: Vec<Attachment>,
-    pub(super) origin: Origin,
-    pub(super) intent: Intent,
-    pub(super) call: Option<CallId>,
-    pub(super) valid_until: Option<Timestamp>,
-    pub(super) on_unknown: OnUnknown,
-}
-
-impl Draft {
-    /// A plain text of an agent, from its first number.
-    pub(super) fn new(agent: &Agent, body: String, origin: Origin, intent: Intent) -> Self {
-        Self {
-            connection: agent.connection.clone().unwrap_or_default(),
-            number: agent.numbers.first().cloned(),
-            body,
-            media: Vec::new(),
-            origin,
-            intent,
-            call: None,
-            valid_until: None,
-            on_unknown: OnUnknown::default(),
-        }
-    }
-}
-
-/// Makes a text of a draft and puts it at the end of its conversation's lane.
-pub(super) fn queue(
-    tx: &mut Tx<'_>,
-    mut conversation: Conversation,
-    draft: Draft,
-) -> Step<MessageId> {
-    let id = tx.ids.message();
-    let message = Message {
-        id: id.clone(),
-        direction: Direction::Outbound,
-        conversation: conversation.id.clone(),
-        agent: conversation.agent.clone(),
-        connection: draft.connection,
-        contact: conversation.contact.clone(),
-        number: draft.number,
-        segments: inbound::count(&draft.body),
-        body: draft.body,
-        media: draft.media,
-        status: Status::Queued,
-        reason: None,
-        problem: None,
-        provider_id: None,
-        origin: draft.origin,
-        intent: draft.intent,
-        call: draft.call,
-        valid_until: draft.valid_until,
-        not_before: None,
-        on_unknown: draft.on_unknown,
-        attempts: Vec::new(),
-        verdicts: Vec::new(),
-        looked: 0,
-        called_off: None,
-        timer: None,
-        created_at: tx.now,
-        updated_at: tx.now,
-    };
-    tx.put(keys::message(&id), &message)?;
-    tx.put(keys::place(&conversation.id, &id), &())?;
-    tell(tx, "message.queued", &message);
-    conversation.lane.push(id.clone());
-    conversation.last_at = tx.now;
-    threads::put(tx, &conversation)?;
-    tx.follow(Follow::Pump(conversation.id));
-    Ok(id)
-}
 
 /// Lets the first text of a lane through the gate, if nothing is in flight.
 pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> Step<()> {
@@ -150,6 +64,10 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
         message.updated_at = tx.now;
         match ruling {
             Ruling::Pass => {
+                if !held::may_leave(world, tx, &mut message)? {
+                    // It keeps its place at the head of the lane, with a timer.
+                    return Ok(());
+                }
                 threads::put(tx, &conversation)?;
                 begin(world, tx, message, contact, conversation)?;
                 return Ok(());
@@ -179,8 +97,9 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
                     message: message.id.clone(),
                 };
                 message.timer = Some(tx.set_timer(until, task)?);
+                message.aside.turn = None;
                 tell(tx, "message.status", &message);
-                tx.put(keys::message(&message.id), &message)?;
+                store(tx, &mut message)?;
             }
         }
     }
@@ -216,6 +135,7 @@ fn begin(
     message.reason = None;
     message.problem = None;
     message.not_before = None;
+    message.aside.turn = None;
     message.updated_at = now;
     message.attempts.push(Attempt {
         at: now,
@@ -232,7 +152,7 @@ fn begin(
         stopped_counts,
     )));
     tell(tx, "message.status", &message);
-    tx.put(keys::message(&message.id), &message)
+    store(tx, &mut message)
 }
 
 /// Makes another attempt at a text whose provider suppresses repeats by our id.
@@ -265,6 +185,8 @@ pub(super) fn ended(tx: &mut Tx<'_>, message: &mut Message, outcome: Outcome) ->
     }
     message.updated_at = tx.now;
     message.looked = 0;
+    message.aside.unknown_since = None;
+    message.aside.held_since = None;
     tx.drop_timer(message.timer.take());
     tx.delete(keys::text_in_flight(&message.id));
     let key = keys::conversation(&message.conversation);
@@ -287,10 +209,29 @@ pub(super) fn remember(tx: &mut Tx<'_>, message: &mut Message, provider_id: &str
     )
 }
 
+/// Stores an outgoing text, and keeps the short lists: each of them has a mark
+/// for the texts that are in it.
+pub(super) fn store(tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
+    let listed = message.attention();
+    if message.aside.listed != listed {
+        if let Some(before) = message.aside.listed {
+            tx.delete(keys::attention(before, &message.id));
+        }
+        if let Some(now) = listed {
+            tx.put(keys::attention(now, &message.id), &())?;
+        }
+        message.aside.listed = listed;
+    }
+    tx.put(keys::message(&message.id), message)
+}
+
 /// Stores a text that a run may be waiting for, and tells everybody.
 pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     message.updated_at = tx.now;
-    tx.put(keys::message(&message.id), &message)?;
+    if message.status != Status::Queued {
+        message.aside.turn = None;
+    }
+    store(tx, &mut message)?;
     tell(tx, "message.status", &message);
     if let Origin::Run { run, .. } = &message.origin
         && message.status.settled()
@@ -333,7 +274,7 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     message.timer = None;
     message.not_before = None;
     message.status = Status::Queued;
-    tx.put(keys::message(id), &message)?;
+    store(tx, &mut message)?;
     rejoin(tx, &message, false)
 }
 
@@ -345,7 +286,7 @@ pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()
     };
     if matches!(message.status, Status::Sending | Status::Unknown) {
         message.called_off = Some(reason.to_owned());
-        return tx.put(keys::message(id), &message);
+        return store(tx, &mut message);
     }
     if !matches!(message.status, Status::Scheduled | Status::Queued) {
         return Ok(());

@@ -19,10 +19,16 @@ use crate::model::{
     Batch, Contact, ConversationId, Entries, Entry, Ids, Key, MessageId, Note, Notes, PhoneNumber,
     Precondition, Revision, RunId, Task, Timer, Versioned, keys, record,
 };
+use crate::policy::pace::{Granted, Wanted};
 
-/// What is known of the store, by key; a key that is not in it is not known.
+/// What is known: of the store, by key (a key that is not in it is not known),
+/// and of the schedules of the sending numbers.
 #[derive(Clone, Debug, Default)]
-pub struct Facts(HashMap<Key, Fact>);
+pub struct Facts {
+    stored: HashMap<Key, Fact>,
+    granted: HashMap<MessageId, Granted>,
+    rough: bool,
+}
 
 impl Facts {
     /// Adds what the store said about a key: its value, or that it has none.
@@ -31,12 +37,24 @@ impl Facts {
             stored: value,
             record: OnceLock::new(),
         };
-        self.0.insert(key, fact);
+        self.stored.insert(key, fact);
+    }
+
+    /// Adds what the schedules said to a text. Whoever takes the step again after
+    /// a conflict hands the same in, so that no text is charged twice.
+    pub fn grant(&mut self, message: MessageId, granted: Granted) {
+        self.granted.insert(message, granted);
+    }
+
+    /// Says that somewhere a provider takes nothing for now, or that settings do
+    /// not work: then numbers without a rate ask for their turn, too.
+    pub fn set_rough(&mut self, rough: bool) {
+        self.rough = rough;
     }
 
     /// Whether it is known what the store holds for a key.
     pub fn knows(&self, key: &Key) -> bool {
-        self.0.contains_key(key)
+        self.stored.contains_key(key)
     }
 
     /// What is known from a commit alone: the records that it wrote. Whoever else
@@ -52,12 +70,15 @@ impl Facts {
             };
             (key, Fact { stored, record })
         });
-        Self(facts.collect())
+        Self {
+            stored: facts.collect(),
+            ..Self::default()
+        }
     }
 
     /// The record of a key, if it is known and there is one.
     pub fn record<T: Clone + 'static>(&self, key: &Key) -> Option<T> {
-        let record = self.0.get(key)?.record.get()?;
+        let record = self.stored.get(key)?.record.get()?;
         record.downcast_ref::<T>().cloned()
     }
 }
@@ -156,6 +177,7 @@ pub(super) struct Tx<'a> {
     facts: &'a Facts,
     reads: RefCell<BTreeSet<&'a Key>>,
     missing: RefCell<BTreeSet<Key>>,
+    turns: RefCell<Vec<Wanted>>,
     writes: BTreeMap<Key, Option<Arc<dyn Written>>>,
     pub(super) commands: Vec<Command>,
     pub(super) notices: Vec<Notice>,
@@ -173,6 +195,7 @@ impl<'a> Tx<'a> {
             facts,
             reads: RefCell::default(),
             missing: RefCell::default(),
+            turns: RefCell::default(),
             writes: BTreeMap::new(),
             commands: Vec::new(),
             notices: Vec::new(),
@@ -187,7 +210,7 @@ impl<'a> Tx<'a> {
     /// Says that these keys will be read, so that they are asked for together.
     pub(super) fn expect(&self, keys: impl IntoIterator<Item = Key>) {
         for key in keys {
-            if !self.writes.contains_key(&key) && !self.facts.0.contains_key(&key) {
+            if !self.writes.contains_key(&key) && !self.facts.stored.contains_key(&key) {
                 self.missing.borrow_mut().insert(key);
             }
         }
@@ -205,7 +228,7 @@ impl<'a> Tx<'a> {
                 None => Ok(Some(record::decode(&written.encode()?)?)),
             };
         }
-        let Some((key, fact)) = self.facts.0.get_key_value(key) else {
+        let Some((key, fact)) = self.facts.stored.get_key_value(key) else {
             self.missing.borrow_mut().insert(key.clone());
             return Err(Halt::Need);
         };
@@ -264,6 +287,25 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// What the schedules say to a text.
+    pub(super) fn turn(&self, wanted: Wanted) -> Step<Granted> {
+        if let Some(granted) = self.facts.granted.get(&wanted.message) {
+            return Ok(granted.clone());
+        }
+        self.turns.borrow_mut().push(wanted);
+        Err(Halt::Need)
+    }
+
+    /// Whether numbers without a rate must ask for their turn, too.
+    pub(super) fn is_rough(&self) -> bool {
+        self.facts.rough
+    }
+
+    /// The turns that were asked for, when the step stopped for them.
+    pub(super) fn wanted_turns(&mut self) -> Vec<Wanted> {
+        std::mem::take(self.turns.get_mut())
+    }
+
     /// Adds an entry to the feed; it is completed by the caller.
     pub(super) fn tell(&mut self, kind: &str, fill: impl FnOnce(&mut Entry)) {
         let mut entry = Entry {
@@ -317,7 +359,7 @@ impl<'a> Tx<'a> {
         }
         let reads = self.reads.into_inner();
         let preconditions = reads.into_iter().filter_map(|key| {
-            let fact = self.facts.0.get(key)?;
+            let fact = self.facts.stored.get(key)?;
             Some(match &fact.stored {
                 Some(versioned) => Precondition::At(key.clone(), versioned.revision),
                 None => Precondition::Absent(key.clone()),

@@ -11,9 +11,6 @@ use crate::workflow::OnUnknown;
 /// A timer that is later than this says that the host was down.
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
 
-/// How many looks without a result there are before a person is asked.
-const LOOKS: u32 = 4;
-
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
     world: World<'_>,
@@ -31,10 +28,11 @@ pub(super) fn begin(
     message.reason = None;
     message.problem = Some(problem.clone());
     message.looked = 0;
+    message.aside.unknown_since.get_or_insert(tx.now);
     message.updated_at = tx.now;
     look_again(world, tx, &mut message)?;
     texts::tell(tx, "message.status", &message);
-    tx.put(keys::message(&message.id), &message)
+    texts::store(tx, &mut message)
 }
 
 /// The process that had the text in flight is gone.
@@ -65,13 +63,6 @@ fn settle_time(world: World<'_>, message: &Message) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
-/// Whether it is unknown for longer than the provider can need. Counted from when
-/// it became unknown and not from the attempt, which a long timeout may lie behind.
-fn is_long(world: World<'_>, tx: &Tx<'_>, message: &Message) -> bool {
-    let waited = tx.now.duration_since(message.updated_at);
-    waited > settle_time(world, message) * 2 + SignedDuration::from_secs(1)
-}
-
 fn attempted_at(message: &Message) -> Timestamp {
     message
         .attempts
@@ -79,8 +70,18 @@ fn attempted_at(message: &Message) -> Timestamp {
         .map_or(message.created_at, |attempt| attempt.at)
 }
 
+/// When it must be settled or given to a person: the settle time after it became
+/// unknown. Not after the attempt: behind a long timeout, or a host that was
+/// down, the provider is asked all the same.
+fn deadline(world: World<'_>, message: &Message) -> Timestamp {
+    let since = message.aside.unknown_since.unwrap_or(message.updated_at);
+    since
+        .checked_add(settle_time(world, message))
+        .unwrap_or(Timestamp::MAX)
+}
+
 /// Sets the timer of the next look: soon at first, then at a quarter of the
-/// settle time, and once just after it.
+/// settle time, once when the provider's list counts, and last at the deadline.
 fn look_again(world: World<'_>, tx: &mut Tx<'_>, message: &mut Message) -> Step<()> {
     let settle = settle_time(world, message);
     let pause = match message.looked {
@@ -88,15 +89,15 @@ fn look_again(world: World<'_>, tx: &mut Tx<'_>, message: &mut Message) -> Step<
         _ => settle / 4,
     };
     let pause = pause.max(SignedDuration::from_millis(50));
-    let next = tx.now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    let mut due = tx.now.checked_add(pause).unwrap_or(Timestamp::MAX);
     let end = attempted_at(message)
         .checked_add(settle)
         .unwrap_or(Timestamp::MAX);
-    let due = if next < end || end <= tx.now {
-        next
-    } else {
-        end
-    };
+    for stop in [end, deadline(world, message)] {
+        if stop > tx.now {
+            due = due.min(stop);
+        }
+    }
     let task = Task::Settle {
         message: message.id.clone(),
     };
@@ -122,18 +123,18 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
         );
         return review(tx, message, "connection_gone", &text);
     };
+    let deadline = deadline(world, &message);
     let due = keys::timer_due(timer).unwrap_or(tx.now);
-    if tx.now.duration_since(due) > AWAY {
+    let was_away = tx.now.duration_since(due) > AWAY;
+    if was_away {
         // The host was down: what was seen before says nothing of now.
         message.looked = 0;
     }
     // A list is given up after its answers and not after a time: a host that was
     // down, or whose looks were lost with it, has not looked yet.
-    if connection.idempotent && is_long(world, tx, &message) {
-        return give_up(tx, message);
-    }
-    let tried = u32::try_from(message.attempts.len()).unwrap_or(u32::MAX);
-    if connection.idempotent && tried >= world.setup.limits.attempts {
+    let (_, tried) = message.tries();
+    let most = usize::try_from(world.setup.limits.attempts).unwrap_or(usize::MAX);
+    if connection.idempotent && ((tx.now >= deadline && !was_away) || tried >= most) {
         return give_up(tx, message);
     }
     if connection.idempotent {
@@ -150,7 +151,7 @@ pub(super) fn settle(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &
     }
     look_again(world, tx, &mut message)?;
     tx.commands.push(Command::Look(id.clone()));
-    tx.put(keys::message(id), &message)
+    texts::store(tx, &mut message)
 }
 
 /// The provider's list was looked at.
@@ -168,7 +169,10 @@ pub(super) fn looked(
     }
     // Counted here: a look that got no answer, because the host was killed, is none.
     message.looked = message.looked.saturating_add(1);
+    // After the settle time the list is believed when it does not have the text;
+    // at the deadline, whatever it says was the last word.
     let over = tx.now.duration_since(attempted_at(&message)) >= settle_time(world, &message);
+    let last = tx.now >= deadline(world, &message) && message.looked >= 2;
     match finding {
         Finding::Candidates(found) => {
             tx.expect(
@@ -197,15 +201,13 @@ pub(super) fn looked(
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
-                [_, ..] if over => give_up(tx, message)?,
-                _ => tx.put(keys::message(id), &message)?,
+                _ if last || (over && !ours.is_empty()) => give_up(tx, message)?,
+                _ => texts::store(tx, &mut message)?,
             }
         }
         Finding::Unsupported if over => give_up(tx, message)?,
-        Finding::Unavailable(_) if message.looked >= LOOKS && is_long(world, tx, &message) => {
-            give_up(tx, message)?;
-        }
-        Finding::Unsupported | Finding::Unavailable(_) => tx.put(keys::message(id), &message)?,
+        Finding::Unavailable(_) if last => give_up(tx, message)?,
+        Finding::Unsupported | Finding::Unavailable(_) => texts::store(tx, &mut message)?,
     }
     Ok(Answer::Done)
 }

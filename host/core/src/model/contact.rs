@@ -64,6 +64,9 @@ pub struct OptOut {
     /// The one text that may still go: our confirmation of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<MessageId>,
+    /// The answer to a HELP that came since: whoever asks may be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<MessageId>,
 }
 
 /// How an opt-out is known.

@@ -71,4 +71,8 @@ pub struct RawWebhook {
     pub body: String,
     /// Why it could not be read.
     pub problem: String,
+    /// Whether its signature was found genuine when it came. Older records do not
+    /// say; they are checked again before they are read.
+    #[serde(default)]
+    pub verified: bool,
 }

@@ -17,6 +17,7 @@
 //! | `m` | conversation id, message id | order of a conversation |
 //! | `o` | message id | [`super::Message`] |
 //! | `p` | phone number | [`super::Contact`], the guard record |
+//! | `q` | word of [`super::Attention`], message id | a text that is in that short list |
 //! | `r` | run id | [`super::Run`] |
 //! | `s` | workflow id, trigger number | [`super::Tick`]: where a schedule stands |
 //! | `t` | due time, random | [`super::Timer`] |
@@ -27,7 +28,7 @@
 
 use jiff::Timestamp;
 
-use super::{CallId, ConversationId, EventId, Key, MessageId, PhoneNumber, RunId};
+use super::{Attention, CallId, ConversationId, EventId, Key, MessageId, PhoneNumber, RunId};
 
 fn key(table: u8, parts: &[&[u8]]) -> Key {
     let mut bytes = Vec::with_capacity(2 + parts.iter().map(|p| p.len() + 1).sum::<usize>());
@@ -53,9 +54,9 @@ fn digest(parts: &[&str]) -> [u8; 20] {
 }
 
 /// Whether keys of this one's table are written once and not looked at again by
-/// the engine: the feed, timelines, the order of a conversation.
+/// the engine: the feed, timelines, the order of a conversation, short lists.
 pub fn is_only_appended(key: &Key) -> bool {
-    matches!(key.as_bytes().first(), Some(b'e' | b'j' | b'm'))
+    matches!(key.as_bytes().first(), Some(b'e' | b'j' | b'm' | b'q'))
 }
 
 /// All keys of a table: from the first to just after the last.
@@ -181,6 +182,11 @@ pub fn message(id: &MessageId) -> Key {
 /// The guard record of a number.
 pub fn contact(number: &PhoneNumber) -> Key {
     key(b'p', &[number.as_str().as_bytes()])
+}
+
+/// The mark of a text in one of the short lists.
+pub fn attention(why: Attention, id: &MessageId) -> Key {
+    key(b'q', &[why.word().as_bytes(), id.as_str().as_bytes()])
 }
 
 /// A run.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CallId, ConversationId, Key, MessageId, PhoneNumber, RunId};
+use super::{Aside, Attention, CallId, ConversationId, Key, MessageId, PhoneNumber, RunId};
 use crate::workflow::{Intent, OnUnknown};
 
 /// Which way a text or call went, seen from us.
@@ -334,8 +334,35 @@ pub struct Message {
     /// The timer that will take it up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<Key>,
+    /// What else is only known of some texts.
+    #[serde(default, skip_serializing_if = "Aside::is_empty")]
+    pub aside: Aside,
     /// When it was asked for or received.
     pub created_at: Timestamp,
     /// When anything about it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Message {
+    /// The short list it belongs into, as it stands.
+    pub fn attention(&self) -> Option<Attention> {
+        match self.status {
+            Status::NeedsReview => Some(Attention::NeedsReview),
+            Status::Unknown => Some(Attention::Unknown),
+            Status::Failed if !self.aside.dismissed => Some(Attention::Failed),
+            Status::Queued if self.aside.held_since.is_some() => Some(Attention::Held),
+            Status::Queued if self.aside.turn.is_some() => Some(Attention::Turn),
+            _ => None,
+        }
+    }
+
+    /// How many attempts there were since the last replay: those that count
+    /// towards the most, and all of them.
+    pub fn tries(&self) -> (usize, usize) {
+        let before = usize::try_from(self.aside.before).unwrap_or(usize::MAX);
+        let mine = self.attempts.iter().skip(before);
+        let limited = mine.clone().filter(|one| one.limited).count();
+        let all = mine.count();
+        (all.saturating_sub(limited), all)
+    }
 }

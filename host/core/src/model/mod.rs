@@ -2,6 +2,7 @@
 //! and the batch that writes them. Plain data; what happens to it is decided in
 //! `policy` and `engine`.
 
+mod aside;
 mod batch;
 mod call;
 mod contact;
@@ -17,6 +18,7 @@ mod run;
 mod secret;
 mod timer;
 
+pub use aside::{Aside, Attention, Turn};
 pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
 pub use call::{Call, CallStatus};
 pub use contact::{Contact, OptOut, OptOutSource, Recent, RunRef, Thread};

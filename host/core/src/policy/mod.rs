@@ -1,7 +1,9 @@
 //! The send gate: an ordered list of rules, asked before every attempt. Each
 //! rule sees the text and what is known, and says that it may go, may not go, or
-//! not yet; every word is kept with the text.
+//! not yet; every word is kept with the text. Whose turn it is at a sending
+//! number stands in [`pace`].
 
+pub mod pace;
 mod rules;
 
 use jiff::Timestamp;

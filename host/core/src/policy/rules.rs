@@ -10,16 +10,22 @@ use crate::workflow::Intent;
 /// A contact's own words open the window for a direct answer this long.
 const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long after the contact's word its answer may still go.
+const KEYWORD_ANSWER: SignedDuration = SignedDuration::from_mins(5);
+
 /// Nobody who said STOP is texted. The one confirmation of the STOP itself is
-/// allowed by 47 CFR 64.1200(a)(12), within five minutes. The opt-out
-/// names it; the answers to HELP and START are other texts.
+/// allowed by 47 CFR 64.1200(a)(12), within five minutes; the answer to a HELP
+/// that the contact wrote since is asked for, and wanted (CTIA Messaging
+/// Principles and Best Practices), as shortly after. The opt-out names both.
 pub(super) fn opt_out(known: &Known<'_>, now: Timestamp) -> Ruling {
     let Some(out) = &known.contact.opted_out else {
         return Ruling::Pass;
     };
-    let confirms = out.confirmation.as_ref() == Some(&known.message.id)
-        && now.duration_since(out.at) <= SignedDuration::from_mins(5);
-    if confirms {
+    let id = Some(&known.message.id);
+    let confirms = out.confirmation.as_ref() == id && now.duration_since(out.at) <= KEYWORD_ANSWER;
+    let helps =
+        out.help.as_ref() == id && now.duration_since(known.message.created_at) <= KEYWORD_ANSWER;
+    if confirms || helps {
         return Ruling::Pass;
     }
     Ruling::Refuse {

@@ -62,6 +62,7 @@ fn case() -> Case {
         looked: 0,
         called_off: None,
         timer: None,
+        aside: crate::model::Aside::default(),
         created_at: now,
         updated_at: now,
     };
@@ -107,6 +108,7 @@ fn stop(case: &mut Case, minutes: i64) {
         how: OptOutSource::Text,
         message: None,
         confirmation: None,
+        help: None,
     });
 }
 
@@ -130,8 +132,23 @@ fn opt_out() {
     check(confirms(7, 0), "pass");
     check(confirms(7, 5), "pass");
     check(confirms(7, 6), "refuse opted_out");
-    // The answer to a HELP or START.
+    // The answer to a START.
     check(confirms(8, 0), "refuse opted_out");
+    // The answer to a HELP counts from the HELP, whenever the STOP was.
+    let helps = |id: u128, ago: i64| {
+        move |case: &mut Case| {
+            stop(case, 5_000);
+            case.message.origin = Origin::Keyword;
+            case.message.created_at = minutes_ago(case, ago);
+            case.message.id = Ids::new(case.now, 7).message();
+            let answer = Some(Ids::new(case.now, id).message());
+            case.contact.opted_out.as_mut().unwrap().help = answer;
+        }
+    };
+    check(helps(7, 0), "pass");
+    check(helps(7, 5), "pass");
+    check(helps(7, 6), "refuse opted_out");
+    check(helps(8, 0), "refuse opted_out");
 }
 
 #[test]

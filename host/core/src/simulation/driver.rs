@@ -20,6 +20,7 @@ use crate::engine::{
 use crate::model::{
     CallId, Key, Message, MessageId, PhoneNumber, Revision, Run, State, Task, Timer, keys, record,
 };
+use crate::policy::pace::Pace;
 
 /// Something that is going to happen at its time.
 #[derive(Clone, Debug)]
@@ -80,6 +81,7 @@ pub struct Simulation {
     pub(super) process: u64,
     pub(super) down: bool,
     pub(super) stopped: BTreeSet<PhoneNumber>,
+    pub(super) pace: Pace,
     pub(super) provider: Provider,
     pub(super) truth: Truth,
     pub(super) story: Story,
@@ -114,6 +116,7 @@ impl Simulation {
             process: 1,
             down: false,
             stopped: BTreeSet::new(),
+            pace: Pace::default(),
             provider: Provider::default(),
             truth: Truth::default(),
             story: Story::default(),
@@ -334,6 +337,7 @@ impl Simulation {
     fn decide(&mut self, input: &Input) -> Result<Act, Box<Failure>> {
         let seed = self.random.wide();
         let mut facts = Facts::default();
+        facts.set_rough(self.pace.is_rough(self.now));
         for key in engine::expected(input) {
             let value = self.state.get(&key).cloned();
             facts.insert(key, value);
@@ -348,6 +352,13 @@ impl Simulation {
             let wanted = match decision {
                 Decision::Act(act) => return Ok(act),
                 Decision::Need(wanted) => wanted,
+                Decision::Turns(wanted) => {
+                    for one in wanted {
+                        let granted = self.pace.turn(&one, self.now);
+                        facts.grant(one.message, granted);
+                    }
+                    continue;
+                }
             };
             if wanted.is_empty() {
                 return Err(self.failure(format!("{input:?} needs nothing and does not go on")));
@@ -386,6 +397,12 @@ impl Simulation {
             match notice {
                 Notice::Stopped(phone) => self.stopped.insert(phone),
                 Notice::Resumed(phone) => self.stopped.remove(&phone),
+                Notice::Slowed(sender, until) => {
+                    self.pace.slow(&sender, until, self.now);
+                    true
+                }
+                Notice::Broken(sender, until, problem) => self.pace.hold(&sender, until, &problem),
+                Notice::Works(sender) => self.pace.works(&sender),
             };
         }
         for command in act.commands {

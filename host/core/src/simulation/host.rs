@@ -37,6 +37,7 @@ impl Simulation {
         self.report.crashes += 1;
         self.process += 1;
         self.stopped.clear();
+        self.pace = crate::policy::pace::Pace::default();
         self.down = true;
         let down = self.random.between(100, 20_000);
         self.after(down, Happening::Restart);

@@ -144,6 +144,10 @@ impl Simulation {
         let Some((since, confirmation)) = self.truth.stopped.get_mut(&message.contact) else {
             return Ok(());
         };
+        if *origin == Origin::Keyword && message.body.contains("because you opted out") {
+            // The answer to a HELP, which the contact asked for.
+            return Ok(());
+        }
         let confirms = *origin == Origin::Keyword
             && message.body.contains("no more texts")
             && confirmation.as_ref().is_none_or(|one| one == id)

@@ -2,6 +2,7 @@
 //! limit, the signature, reading, one durable commit, the answer. Nothing slow
 //! happens before the answer.
 
+mod kept;
 mod read;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tracing::{error, info, warn};
 
 use crate::runtime::{Connector, Host, clock};
 
+pub(crate) use kept::{Again, read_again};
 use read::{call_report, delivery, number, odd};
 
 /// The largest webhook that is read.
@@ -259,6 +261,7 @@ async fn keep(
         headers: headers.collect(),
         body: BASE64_STANDARD.encode(&request.body),
         problem: problem.clone(),
+        verified: true,
     };
     let stored = match record::encode(&raw) {
         Ok(bytes) => {

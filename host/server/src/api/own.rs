@@ -1,5 +1,5 @@
-//! The product's own API under `/api/v1`: what happens, texts, conversations,
-//! contacts, calls, workflows and their runs, and keys. A field that is not
+//! The product's own API under `/api/v1`: what happens, texts, dead letters,
+//! conversations, contacts, calls, workflows and their runs, and keys. A field that is not
 //! known is an error here.
 
 mod contacts;
@@ -7,6 +7,7 @@ mod conversations;
 mod events;
 mod feed;
 mod keys;
+mod letters;
 mod messages;
 mod runs;
 mod stream;
@@ -27,8 +28,14 @@ pub(super) fn routes() -> Router<ApiState> {
     let routes = Router::new()
         .route("/info", get(info))
         .route("/messages", get(messages::list).post(messages::create))
+        .route("/messages/retry", post(messages::retry))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/decide", post(messages::decide))
+        .route("/attention", get(letters::attention))
+        .route("/dead-letters", get(letters::list))
+        .route("/dead-letters/replay", post(letters::replay_all))
+        .route("/dead-letters/{id}/replay", post(letters::replay))
+        .route("/dead-letters/{id}/drop", post(letters::forget))
         .route("/calls/{id}", get(revring::show_call))
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversations::show))

@@ -39,6 +39,9 @@ pub(crate) fn message(message: &Message) -> Value {
         "generatedByLlm": false,
         "segments": message.segments,
         "runId": run,
+        "waitsUntil": message.not_before.filter(|_| message.status == Status::Queued),
+        "unknownSince": message.aside.unknown_since,
+        "heldSince": message.aside.held_since,
         "scheduledFor": message.not_before.filter(|_| message.status == Status::Scheduled),
         "createdAt": message.created_at,
         "updatedAt": message.updated_at,
@@ -154,7 +157,13 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
 }
 
 /// A run with what started it, its values and its timeline.
-pub(crate) fn run_in_full(one: &Run, timeline: &[Note], catalog: &Catalog) -> Value {
+/// `open` are its texts that wait for somebody.
+pub(crate) fn run_in_full(
+    one: &Run,
+    timeline: &[Note],
+    open: &[Message],
+    catalog: &Catalog,
+) -> Value {
     let mut value = run(one, catalog);
     if let Some(map) = value.as_object_mut() {
         map.insert("event".to_owned(), json!(one.event));
@@ -165,6 +174,8 @@ pub(crate) fn run_in_full(one: &Run, timeline: &[Note], catalog: &Catalog) -> Va
             .map(|note| json!({ "at": note.at, "step": note.step, "what": note.what, "text": note.text }))
             .collect();
         map.insert("timeline".to_owned(), json!(timeline));
+        let open: Vec<Value> = open.iter().map(self::message).collect();
+        map.insert("openTexts".to_owned(), json!(open));
     }
     value
 }

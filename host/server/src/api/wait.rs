@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use ringback_core::model::{Call, CallId, CallStatus, Entry, Message, MessageId, Status, keys};
+use ringback_core::model::{
+    Attention, Call, CallId, CallStatus, Entry, Message, MessageId, Status, keys,
+};
 use tokio::sync::broadcast;
 
 use super::Error;
@@ -52,6 +54,8 @@ impl Follower {
                 message.status,
                 Status::Queued | Status::Sending | Status::Unknown
             );
+            // Held until somebody mends the settings: that is nothing to wait for.
+            let open = open && message.attention() != Some(Attention::Held);
             if !open || !self.next(|entry| entry.message.as_ref() == Some(id)).await {
                 return Ok(message);
             }
@@ -78,7 +82,8 @@ impl Follower {
 }
 
 /// What a client is told of a text that it asked for: 200 when the provider has
-/// it or is being asked, 202 when the gate deferred it. (R32)
+/// it or is being asked, 202 when the gate deferred it, or it is held or waits for
+/// its number's turn. (R32)
 ///
 /// # Errors
 /// 409 when the gate refused it, 422 when the provider did.
@@ -90,6 +95,7 @@ pub(crate) fn outcome(message: &Message) -> Result<StatusCode, Error> {
     };
     match message.status {
         Status::Scheduled => Ok(StatusCode::ACCEPTED),
+        Status::Queued if message.attention().is_some() => Ok(StatusCode::ACCEPTED),
         Status::Skipped | Status::Expired | Status::Canceled => {
             let code = reason.unwrap_or_else(|| message.status.word());
             let text = sentence(match code {

@@ -13,10 +13,10 @@ use super::{Conversations, EventKind, Runs, output};
 /// How many characters of a text are shown in a list.
 const WORDS: usize = 60;
 
-type Out<'a> = &'a mut (dyn Write + Send);
+pub(super) type Out<'a> = &'a mut (dyn Write + Send);
 
 /// A number of the command line in E.164.
-fn phone(number: &str) -> Result<String, Failure> {
+pub(super) fn phone(number: &str) -> Result<String, Failure> {
     sms::phone::e164(number, None).map_err(|error| Failure::Usage(error.to_string()))
 }
 
@@ -200,6 +200,14 @@ fn run(run: &Json, out: Out<'_>) -> std::io::Result<()> {
         let what = text(run, "/waiting/for");
         writeln!(out, "step {} waits for {what}{until}", text(run, "/step"))?;
     }
+    for open in run
+        .get("openTexts")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+    {
+        super::letters::open(open, out)?;
+    }
     let notes = run.get("timeline").and_then(Json::as_array);
     let row = |note: &Json| {
         ["/at", "/step", "/what", "/text"]
@@ -337,6 +345,9 @@ fn explain(message: &Json, out: Out<'_>) -> std::io::Result<()> {
         write!(out, " ({})", text(message, "/reason"))?;
     }
     writeln!(out, "  {}", text(message, "/id"))?;
+    if message.get("waitsUntil").is_some_and(Json::is_string) {
+        writeln!(out, "  it waits until {}", text(message, "/waitsUntil"))?;
+    }
     let verdicts = message.get("verdicts").and_then(Json::as_array);
     let row = |verdict: &Json| {
         let said = ["/reason", "/until"].map(|at| text(verdict, at));

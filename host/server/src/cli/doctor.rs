@@ -283,10 +283,15 @@ async fn host(cli: &Cli, data: &Path, seams: Seams<'_>, report: &mut Report) {
         Ok(client) => client.get(&["readyz"], &[]).await.map(drop),
         Err(failure) => Err(failure),
     };
-    let url = common.url.or_else(|| file.map(|file| file.url));
+    let url = common.url.clone().or_else(|| file.map(|file| file.url));
     let url = url.unwrap_or_default();
     match asked {
-        Ok(()) => report.say(Mood::Fine, format!("a host runs at {url} and is ready")),
+        Ok(()) => {
+            report.say(Mood::Fine, format!("a host runs at {url} and is ready"));
+            if let Ok(client) = Client::find(&common, seams.environment) {
+                attention(&client, report).await;
+            }
+        }
         Err(Failure::Unreachable(_)) if cli.common.url.is_none() => report.say(
             Mood::Look,
             format!("no host answers at {url}; it ended without taking its host.json away"),
@@ -296,6 +301,57 @@ async fn host(cli: &Cli, data: &Path, seams: Seams<'_>, report: &mut Report) {
             format!("the host at {url} is not ready: {failure}"),
         ),
     }
+}
+
+/// What in the running host waits for somebody.
+async fn attention(client: &Client, report: &mut Report) {
+    // An older host, or a key without the right to read: nothing to say.
+    let Ok(answer) = client.get(&["api", "v1", "attention"], &[]).await else {
+        return;
+    };
+    let broken = answer
+        .pointer("/data/connections")
+        .and_then(serde_json::Value::as_array);
+    for one in broken.into_iter().flatten() {
+        let (name, problem) = (output::text(one, "/name"), output::text(one, "/problem"));
+        let text = format!(
+            "the settings of the connection {name} do not work, and its texts are held: {problem}; \
+             correct [connections.{name}] and they leave by themselves"
+        );
+        report.say(Mood::Wrong, text);
+    }
+    let mut count = |which: &str, one: &str, many: &str, what: &str| {
+        let number = answer.pointer(&format!("/data/{which}"));
+        match number.and_then(serde_json::Value::as_u64) {
+            None | Some(0) => {}
+            Some(1) => report.say(Mood::Look, format!("1 {one}: {what}")),
+            Some(number) => report.say(Mood::Look, format!("{number} {many}: {what}")),
+        }
+    };
+    count(
+        "needsReview",
+        "text needs a decision",
+        "texts need a decision",
+        "`ringback messages list --status needs_review`",
+    );
+    count(
+        "held",
+        "text is held",
+        "texts are held",
+        "`ringback messages list --status held`",
+    );
+    count(
+        "failed",
+        "text could not be sent",
+        "texts could not be sent",
+        "`ringback dead-letters list --kind text`",
+    );
+    count(
+        "webhooks",
+        "webhook could not be read",
+        "webhooks could not be read",
+        "`ringback dead-letters list --kind webhook`",
+    );
 }
 
 fn print(report: &Report, out: &mut (dyn Write + Send)) -> std::io::Result<()> {

@@ -10,6 +10,7 @@ mod doctor;
 pub(crate) mod hostfile;
 mod init;
 mod keys;
+mod letters;
 mod output;
 
 use std::ffi::OsString;
@@ -122,6 +123,12 @@ pub(crate) enum Command {
     /// Workflow runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Texts, and those that wait for somebody
+    #[command(subcommand)]
+    Messages(Messages),
+    /// Texts that could not be sent, webhooks that could not be read
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Why the last texts to a number were sent, deferred or refused
     Why {
         /// The contact's number
@@ -233,6 +240,83 @@ pub(crate) enum Runs {
     },
     /// End a run
     Cancel {
+        /// Its id
+        id: String,
+    },
+}
+
+/// Texts.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Messages {
+    /// The newest texts
+    List {
+        /// Only in this state: needs_review, unknown, failed, held, queued, …
+        #[arg(long)]
+        status: Option<String>,
+        /// Only with this contact
+        #[arg(long)]
+        contact: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// Say what became of a text that nobody knows it of
+    Decide {
+        /// Its id
+        id: String,
+        /// sent: it was sent; resend: it was not, send it again; drop: it was not, and shall not be
+        #[arg(value_parser = ["sent", "resend", "drop"])]
+        decision: String,
+    },
+    /// Let texts that are held for wrong settings try again now
+    Retry {
+        /// Only of this connection
+        #[arg(long)]
+        connection: Option<String>,
+    },
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Letters {
+    /// Only texts, or only webhooks
+    #[arg(long, value_parser = ["text", "webhook"])]
+    pub(crate) kind: Option<String>,
+    /// Only of this connection
+    #[arg(long)]
+    pub(crate) connection: Option<String>,
+    /// Only since this time (2026-11-20T09:00:00Z), or so long ago (2h, 3d)
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Only with this reason, a code or words of it
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+/// Texts that could not be sent and webhooks that could not be read.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// All of them, the newest first, with the reason
+    List {
+        #[command(flatten)]
+        which: Letters,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// Send a text again, or read a webhook again
+    Replay {
+        /// Its id
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All that fit, the oldest first
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        which: Letters,
+    },
+    /// Leave one at that: it was seen
+    Drop {
         /// Its id
         id: String,
     },
@@ -487,6 +571,12 @@ async fn dispatch(
             body,
         }) => data::event(&client()?, *kind, from, to, body.as_deref(), json, out).await?,
         Some(Command::Runs(command)) => data::runs(&client()?, command, json, out).await?,
+        Some(Command::Messages(command)) => {
+            letters::messages(&client()?, command, json, out).await?;
+        }
+        Some(Command::DeadLetters(command)) => {
+            letters::letters(&client()?, command, json, out).await?;
+        }
         Some(Command::Why { number, limit }) => {
             data::why(&client()?, number, *limit, json, out).await?;
         }

@@ -12,6 +12,7 @@ use crate::config::{SecretFile, Severity};
 
 mod archive;
 mod host;
+mod letters;
 mod local;
 
 /// An environment without a process.

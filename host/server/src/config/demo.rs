@@ -69,6 +69,7 @@ impl Config {
             settle: SETTLE,
             handles_opt_out: None,
             sender_pool: false,
+            segment_us: None,
         };
         let week = [("mon-fri", "09:00-18:00"), ("sat", "10:00-14:00")];
         let hours = Hours::parse(ZONE, week, []).ok();

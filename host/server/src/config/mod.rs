@@ -119,6 +119,9 @@ pub(crate) struct ConnectionConfig {
     pub handles_opt_out: Option<bool>,
     /// The provider chooses the sending number.
     pub sender_pool: bool,
+    /// Microseconds that each number takes for a radio segment; none leaves the
+    /// pace to the provider.
+    pub segment_us: Option<u64>,
 }
 
 /// What stands before the file: flags, then variables; already checked.

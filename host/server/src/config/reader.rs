@@ -166,6 +166,25 @@ impl<'a> Item<'a> {
         number
     }
 
+    /// How many of something a second, 0.01 to 1000, as the microseconds of one.
+    pub(super) fn a_second(&self) -> Option<u64> {
+        let wanted = "a number from 0.01 to 1000";
+        let number: Option<f64> = match self.value {
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => {
+                self.wrong(wanted);
+                return None;
+            }
+        };
+        let Some(number) = number.filter(|number| (0.01..=1000.0).contains(number)) else {
+            self.error(format!("`{}` must be {wanted}", self.path), None);
+            return None;
+        };
+        let one = Duration::try_from_secs_f64(1.0 / number).ok()?;
+        u64::try_from(one.as_micros()).ok()
+    }
+
     pub(super) fn list(&self) -> Vec<Item<'a>> {
         let Some(items) = self.value.as_array() else {
             self.wrong("a list in square brackets");

@@ -38,6 +38,7 @@ pub(crate) fn schema() -> Json {
             "settle": duration(),
             "handles_opt_out": flag(),
             "sender_pool": flag(),
+            "segments_per_second": { "type": "number", "minimum": 0.01, "maximum": 1000 },
         },
         "required": ["connector"],
         "additionalProperties": {

@@ -343,11 +343,15 @@ fn connection(
         settle: SETTLE,
         handles_opt_out: None,
         sender_pool: false,
+        segment_us: None,
     };
     if let Some(item) = section.take("settle")
         && let Some(settle) = item.duration(Duration::from_secs(1), DAY)
     {
         connection.settle = settle;
+    }
+    if let Some(item) = section.take("segments_per_second") {
+        connection.segment_us = item.a_second();
     }
     let handles = section.take("handles_opt_out");
     connection.handles_opt_out = handles.and_then(|item| item.boolean());

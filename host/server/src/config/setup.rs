@@ -24,6 +24,7 @@ impl Config {
                 idempotent: traits.idempotent,
                 handles_opt_out: config.handles_opt_out.unwrap_or(traits.handles_opt_out),
                 chooses_sender: config.sender_pool,
+                segment_us: config.segment_us,
                 settle_ms: u64::try_from(config.settle.as_millis()).unwrap_or(u64::MAX),
             };
             (name.clone(), connection)

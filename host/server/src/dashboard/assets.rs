@@ -28,7 +28,7 @@ pub(super) const GUARDS: [(&str, &str); 5] = [
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
-pub(super) const FILES: [(&str, &str, &str); 11] = [
+pub(super) const FILES: [(&str, &str, &str); 12] = [
     (
         "style.css",
         "text/css; charset=utf-8",
@@ -48,6 +48,7 @@ pub(super) const FILES: [(&str, &str, &str); 11] = [
     ("thread.js", SCRIPT, include_str!("assets/thread.js")),
     ("runs.js", SCRIPT, include_str!("assets/runs.js")),
     ("lists.js", SCRIPT, include_str!("assets/lists.js")),
+    ("attention.js", SCRIPT, include_str!("assets/attention.js")),
 ];
 
 /// The sign-in page, with a sentence about what went wrong, which must not come

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod connectors;
 mod files;
 mod hosts;
+mod pacing;
 mod perform;
 pub(crate) mod plugins;
 mod retention;

@@ -13,7 +13,7 @@ use ringback_sandbox::contract::calling::{CallStep, OutgoingCall, Script};
 use ringback_sandbox::contract::http::{Answer, Ask, Failure, Reason};
 use ringback_sandbox::contract::texting::{FindStep, OutgoingText, SendStep};
 use ringback_store::Permit;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::connectors::{Connector, Connectors};
 use super::wire::{Wire, retry_after};
@@ -51,7 +51,8 @@ fn log_send(message: &MessageId, result: &SendResult) {
             debug!(%message, provider_id, "the provider has it");
         }
         SendResult::Misconfigured(problem) => {
-            error!(%message, code = problem.code, "the connection's settings do not work: {}", problem.text);
+            // The connection's own line in the log, an error, is written once.
+            info!(%message, code = problem.code, "held: the connection's settings do not work: {}", problem.text);
         }
         SendResult::Rejected(problem) => {
             warn!(%message, code = problem.code, "the provider refuses it: {}", problem.text);
@@ -257,16 +258,24 @@ fn send_result(talk: Talk<String>, answer: Option<&Answer>) -> SendResult {
             SendResult::Misconfigured(from_reason(reason))
         }
         Talk::Failed(Failure::RateLimited(after)) => {
-            let after = after.or_else(|| answer.and_then(|answer| retry_after(&answer.response)));
+            let after = after.or_else(|| pause(answer));
             SendResult::RateLimited(
                 after,
                 problem("rate_limited", "the provider takes no more for now"),
             )
         }
+        // It took nothing and says when it will: that is a limit, too.
+        Talk::Failed(Failure::Unavailable(reason)) if pause(answer).is_some() => {
+            SendResult::RateLimited(pause(answer), from_reason(reason))
+        }
         Talk::Failed(Failure::Unavailable(reason) | Failure::Uncertain(reason)) => {
             SendResult::Unavailable(from_reason(reason))
         }
     }
+}
+
+fn pause(answer: Option<&Answer>) -> Option<u32> {
+    answer.and_then(|answer| retry_after(&answer.response, clock::now()))
 }
 
 /// Looks for a text in its provider's list.

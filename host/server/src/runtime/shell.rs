@@ -9,13 +9,15 @@ use arc_swap::ArcSwap;
 use ringback_core::engine::{
     self, Act, Answer, Catalog, Command, Decision, Facts, Input, Notice, Records, Setup, World,
 };
-use ringback_core::model::{Contact, Entry, Key, PhoneNumber, Versioned, keys, record};
+use ringback_core::model::{Contact, Entry, Key, MessageId, PhoneNumber, Versioned, keys, record};
+use ringback_core::policy::pace::Granted;
 use ringback_store::{Outcome, Permit, Store, commit_with};
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, warn};
 
 use super::connectors::Connectors;
 use super::files::Files;
+use super::pacing::Pacing;
 use super::timers::Timers;
 use super::{clock, perform};
 
@@ -73,6 +75,7 @@ pub(crate) struct Host {
     /// Whether the workflows folder could not be read when it was last looked at.
     pub(super) folder_missing: AtomicBool,
     stopped: RwLock<HashSet<PhoneNumber>>,
+    pub(super) pacing: Pacing,
     feed: broadcast::Sender<Entry>,
     stopping: AtomicBool,
     ready: AtomicBool,
@@ -94,6 +97,7 @@ impl Host {
             base_url: ArcSwap::from_pointee(parts.base_url),
             folder_missing: AtomicBool::new(false),
             stopped: RwLock::default(),
+            pacing: Pacing::default(),
             feed: broadcast::channel(FEED).0,
             stopping: AtomicBool::new(false),
             ready: AtomicBool::new(false),
@@ -230,8 +234,11 @@ impl Host {
         mut known: Facts,
     ) -> Result<Answer, Error> {
         let seed = clock::seed();
+        // Kept over conflicts, so that no text is charged for a turn twice.
+        let mut granted = Vec::new();
         for attempt in 0..TRIES {
-            let act = self.decide(input, seed, std::mem::take(&mut known)).await?;
+            let facts = std::mem::take(&mut known);
+            let act = self.decide(input, seed, facts, &mut granted).await?;
             if act.batch.is_empty() && act.commands.is_empty() {
                 self.notice(&act.notices);
                 return Ok(act.answer);
@@ -268,7 +275,13 @@ impl Host {
     }
 
     /// Loads facts until the engine can decide.
-    async fn decide(&self, input: &Input, seed: u128, mut facts: Facts) -> Result<Act, Error> {
+    async fn decide(
+        &self,
+        input: &Input,
+        seed: u128,
+        mut facts: Facts,
+        granted: &mut Vec<(MessageId, Granted)>,
+    ) -> Result<Act, Error> {
         let setup = self.setup.load();
         let catalog = self.catalog.load();
         let world = World {
@@ -276,6 +289,10 @@ impl Host {
             workflows: &catalog,
         };
         let now = clock::now();
+        facts.set_rough(self.pacing.is_rough());
+        for (message, one) in granted.iter() {
+            facts.grant(message.clone(), one.clone());
+        }
         let mut expected = engine::expected(input);
         expected.retain(|key| !facts.knows(key));
         self.load(&mut facts, expected).await?;
@@ -283,6 +300,12 @@ impl Host {
             match engine::step(world, &facts, input, now, seed)? {
                 Decision::Act(act) => return Ok(act),
                 Decision::Need(wanted) => self.load(&mut facts, wanted).await?,
+                Decision::Turns(wanted) => {
+                    for (message, one) in self.pacing.turns(wanted, now) {
+                        facts.grant(message.clone(), one.clone());
+                        granted.push((message, one));
+                    }
+                }
             }
         }
     }
@@ -309,6 +332,7 @@ impl Host {
         timers: Vec<Key>,
     ) {
         self.notice(notices);
+        self.pace(notices);
         for key in timers {
             self.timers.add(key);
         }
@@ -338,6 +362,7 @@ impl Host {
             match notice {
                 Notice::Stopped(phone) => stopped.insert(phone.clone()),
                 Notice::Resumed(phone) => stopped.remove(phone),
+                Notice::Slowed(..) | Notice::Broken(..) | Notice::Works(_) => continue,
             };
         }
     }
@@ -435,6 +460,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Release(_) | Input::Take(..) => "handoff",
         Input::OptOut(..) => "opt_out",
         Input::Decide(..) => "decide",
+        Input::Replay(_) | Input::Dismiss(_) => "replay",
         Input::Define(_) | Input::Undefine(_) => "workflow",
         Input::Expire(_) => "expire",
     }

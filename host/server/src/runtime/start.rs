@@ -41,6 +41,7 @@ pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>,
             "{lost} requests were under way when the host last stopped; finding out what became of them"
         );
     }
+    host.restore_pace().await?;
     timers::load(&host.timers, host.store.as_ref()).await?;
     host.set_ready();
     tokio::spawn(timers::run(Arc::clone(&host)));
@@ -50,6 +51,8 @@ pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>,
         retention::Pace::default(),
     ));
     tokio::spawn(watch_disk(Arc::clone(&host)));
+    // Whoever mends a wrong token may well restart.
+    host.try_held_again_soon();
     Ok(host)
 }
 

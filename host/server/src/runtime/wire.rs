@@ -7,6 +7,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method};
@@ -185,13 +186,20 @@ async fn read(mut response: reqwest::Response) -> Wire {
     }
 }
 
-/// Seconds to wait, as the answer's `Retry-After` has them.
-pub(super) fn retry_after(response: &contract::Response) -> Option<u32> {
+/// Seconds to wait, as the answer's `Retry-After` has them: a number, or a date
+/// in any of the three forms of RFC 9110, 5.6.7. What is past means one second.
+pub(super) fn retry_after(response: &contract::Response, now: Timestamp) -> Option<u32> {
     let found = response
         .headers
         .iter()
-        .find(|(name, _)| name == RETRY_AFTER.as_str());
-    found.and_then(|(_, value)| value.trim().parse().ok())
+        .find(|(name, _)| name.eq_ignore_ascii_case(RETRY_AFTER.as_str()));
+    let value = found?.1.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(value.parse().unwrap_or(u32::MAX));
+    }
+    let date = Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?;
+    let seconds = date.duration_since(now).as_millis().div_euclid(1_000) + 1;
+    Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
 }
 
 /// An error with its causes, without the address (it may carry ids).
@@ -210,3 +218,6 @@ fn describe(error: &reqwest::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

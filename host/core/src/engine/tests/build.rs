@@ -125,6 +125,7 @@ pub(crate) fn connection(name: &str) -> Connection {
         handles_opt_out: false,
         chooses_sender: false,
         settle_ms: 60_000,
+        segment_us: None,
     }
 }
 

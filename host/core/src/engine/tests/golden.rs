@@ -46,6 +46,17 @@ fn a_contact_a_conversation_a_timer_a_schedule() {
     assert!(!tick.queued);
 }
 
+/// Kept before it was noted that they had been verified: checked again.
+#[test]
+fn a_webhook_of_an_earlier_program() {
+    let raw: crate::model::RawWebhook = record::decode(
+        b"\x01{\"at\":\"2026-11-18T16:00:00Z\",\"connection\":\"main\",\"hook\":\"text\",\
+          \"url\":\"https://example.com/hooks/main/text\",\"headers\":[],\"body\":\"\",\"problem\":\"?\"}",
+    )
+    .unwrap();
+    assert!(!raw.verified);
+}
+
 /// Makes the fixtures: run by hand, once, when a record is new.
 #[test]
 #[ignore = "writes files"]

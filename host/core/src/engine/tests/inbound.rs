@@ -219,24 +219,52 @@ fn yes_is_an_ordinary_word_unless_opted_out() {
 }
 
 #[test]
-fn help_is_answered_and_not_after_a_stop() {
-    let mut host = Host::new(vec![echo()]);
+fn help_is_answered_also_after_a_stop() {
+    let after = "Brightside: you get no texts from us because you opted out. \
+                 Reply START to change that.";
+    let mut host = Host::new(vec![]);
     host.text("HELP");
     host.accept();
-    host.wait(1);
+    host.wait(200);
     host.text("STOP");
     host.accept();
-    host.wait(1);
+    host.wait(200);
     host.text("HELP");
-    assert!(host.leaving().is_empty());
+    let sends: Vec<&Gated> = host
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Send(gated) => Some(gated),
+            _ => None,
+        })
+        .collect();
+    // The last look before the first byte must not call it off.
+    assert!(matches!(sends.as_slice(), [one] if one.contact().is_none()));
+    host.accept();
+    host.send("From a program");
     check(
         &host,
         &[
             (HELP, "accepted", ""),
             (CONFIRMED, "accepted", ""),
-            (HELP, "skipped", "opted_out"),
+            (after, "accepted", ""),
+            ("From a program", "skipped", "opted_out"),
         ],
     );
+}
+
+/// The network of a toll-free number answers, and lets nothing of ours through.
+#[test]
+fn help_after_a_stop_is_not_answered_from_a_toll_free_number() {
+    let mut setup = build::setup();
+    let desk = setup.agents.get_mut("desk").unwrap();
+    desk.numbers = vec![phone("+18885550100")];
+    let mut host = Host::with(setup, vec![]);
+    host.text_as("I1", "+18885550100", "STOP");
+    host.accept();
+    host.text_as("I2", "+18885550100", "HELP");
+    assert!(host.leaving().is_empty());
+    check(&host, &[(CONFIRMED, "accepted", "")]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod calls;
 mod gate;
 mod golden;
 mod inbound;
+mod pace;
+mod replay;
 mod requests;
 mod retention;
 mod runs;
@@ -23,6 +25,7 @@ use crate::model::{
     CallId, Contact, Conversation, Direction, Message, MessageId, Note, Notes, Origin, PhoneNumber,
     Problem, Run, RunStatus, State, Status,
 };
+use crate::policy::pace::Pace;
 use crate::workflow::{Intent, OnUnknown, Workflow};
 use build::phone;
 
@@ -36,6 +39,7 @@ struct Host {
     notices: Vec<Notice>,
     told: Vec<String>,
     asked: Vec<MessageId>,
+    pace: Pace,
     steps: u128,
     issued: u32,
 }
@@ -68,6 +72,7 @@ impl Host {
             notices: Vec::new(),
             told: Vec::new(),
             asked: Vec::new(),
+            pace: Pace::default(),
             steps: 0,
             issued: 0,
         };
@@ -98,6 +103,7 @@ impl Host {
     fn decide(&mut self, input: &Input) -> Act {
         self.steps += 1;
         let mut facts = Facts::default();
+        facts.set_rough(self.pace.is_rough(self.now));
         for key in expected(input) {
             facts.insert(key.clone(), self.state.get(&key).cloned());
         }
@@ -108,6 +114,13 @@ impl Host {
             };
             match step(world, &facts, input, self.now, self.steps).unwrap() {
                 Decision::Act(act) => return act,
+                Decision::Turns(wanted) => {
+                    assert!(!wanted.is_empty());
+                    for one in wanted {
+                        let granted = self.pace.turn(&one, self.now);
+                        facts.grant(one.message, granted);
+                    }
+                }
                 Decision::Need(keys) => {
                     assert!(!keys.is_empty());
                     for key in keys {
@@ -122,6 +135,18 @@ impl Host {
         let act = self.decide(&input);
         self.state.commit(&act.batch).unwrap();
         self.commands.extend(act.commands);
+        for notice in &act.notices {
+            match notice {
+                Notice::Slowed(sender, until) => self.pace.slow(sender, *until, self.now),
+                Notice::Broken(sender, until, problem) => {
+                    self.pace.hold(sender, *until, problem);
+                }
+                Notice::Works(sender) => {
+                    self.pace.works(sender);
+                }
+                Notice::Stopped(_) | Notice::Resumed(_) => {}
+            }
+        }
         self.notices.extend(act.notices);
         let queued = act
             .entries

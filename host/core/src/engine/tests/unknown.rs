@@ -171,17 +171,97 @@ fn the_author_may_prefer_a_double() {
     assert_eq!(host.message(&id).attempts.len(), 2);
 }
 
+/// Whatever the provider's list does, later texts wait no longer than the settle
+/// time and the answer of one last look.
 #[test]
-fn a_list_that_is_down_ends_in_review() {
-    let (mut host, id) = lost(|_| {});
-    for _ in 0..180 {
+fn a_list_that_is_down_ends_in_review_at_the_settle_time() {
+    let held_up = || {
+        // The attempt itself took 25 s.
+        let mut host = Host::new(vec![]);
+        let id = host.send("one");
+        host.send("two");
+        host.now += SignedDuration::from_secs(25);
+        host.result(SendResult::Unknown(problem("timeout")));
+        let mut seconds = 0;
+        while host.message(&id).status == Status::Unknown {
+            host.wait(1);
+            seconds += 1;
+            assert!(seconds < 200, "it is never settled");
+            if looks(&mut host) > 0 {
+                let finding = Finding::Unavailable(problem("503"));
+                host.take(Input::Looked(id.clone(), finding));
+            }
+        }
+        check(
+            &host,
+            &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+        );
+        seconds
+    };
+    assert_eq!(held_up(), 60);
+}
+
+/// An answer of the last look that takes a moment is waited for.
+#[test]
+fn a_slow_last_look_still_counts() {
+    let (mut host, id) = lost(|setup| {
+        setup.connections.get_mut("main").unwrap().settle_ms = 1_000;
+    });
+    // Nothing answers for three seconds, then the list says that it is not there.
+    host.wait(3);
+    assert!(looks(&mut host) > 2);
+    assert_eq!(host.message(&id).status, Status::Unknown);
+    for _ in 0..2 {
+        let finding = Finding::Candidates(vec![]);
+        host.take(Input::Looked(id.clone(), finding));
+    }
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", ""), ("two", "accepted", "")]);
+}
+
+/// Repeats do not start the settle time again.
+#[test]
+fn an_idempotent_provider_that_never_answers_ends_in_review_at_the_settle_time() {
+    let (mut host, id) = lost(|setup| {
+        setup.connections.get_mut("main").unwrap().idempotent = true;
+    });
+    let begin = host.now;
+    while host.message(&id).status != Status::NeedsReview {
         host.wait(1);
-        if looks(&mut host) > 0 {
-            let finding = Finding::Unavailable(problem("503"));
-            host.take(Input::Looked(id.clone(), finding));
+        let seconds = host.now.duration_since(begin).as_secs();
+        assert!(seconds <= 70, "after {seconds} s");
+        if host.message(&id).status == Status::Sending {
+            host.wait(10);
+            host.result(SendResult::Unknown(problem("timeout")));
         }
     }
-    assert_eq!(host.message(&id).status, Status::NeedsReview);
+    assert_eq!(host.message(&id).aside.unknown_since, Some(begin));
+    check(
+        &host,
+        &[("one", "needs_review", "unknown"), ("two", "sending", "")],
+    );
+}
+
+/// Its time ran out while the host was down: the provider is asked all the same.
+#[test]
+fn a_host_that_was_down_asks_before_it_gives_up() {
+    let (mut host, id) = lost(|_| {});
+    host.wait(20);
+    host.commands.clear();
+    host.now += SignedDuration::from_hours(5);
+    let mut seconds = 0;
+    while host.message(&id).status == Status::Unknown {
+        host.wait(1);
+        seconds += 1;
+        assert!(seconds < 60, "it is never settled");
+        if looks(&mut host) > 0 {
+            host.take(Input::Looked(id.clone(), Finding::Candidates(vec![])));
+        }
+    }
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", ""), ("two", "accepted", "")]);
 }
 
 #[test]
@@ -211,6 +291,31 @@ fn a_crash_makes_it_unknown_once() {
     assert_eq!(host.message(&id).status, Status::Unknown);
     assert!(host.state.get(&keys::text_in_flight(&id)).is_none());
     assert_eq!(host.take(Input::LostText(id.clone())), Answer::Repeat);
+}
+
+/// The author of a file decides it in the step.
+#[test]
+fn a_step_may_prefer_a_double() {
+    let back = workflow(
+        "back",
+        missed(),
+        vec![(
+            "one",
+            "",
+            send_with("one", |send| send.on_unknown = OnUnknown::Resend),
+        )],
+        |_| {},
+    );
+    let mut host = Host::new(vec![back]);
+    host.call("C1", CallOutcome::NoAnswer);
+    let id = host.result(SendResult::Unknown(problem("timeout")));
+    host.wait(60);
+    host.take(Input::Looked(id.clone(), Finding::Unsupported));
+    host.wait(1);
+    host.accept();
+    check(&host, &[("one", "accepted", "")]);
+    assert_eq!(host.message(&id).attempts.len(), 2);
+    assert_eq!(host.run().status, RunStatus::Finished);
 }
 
 #[test]

@@ -123,6 +123,9 @@ pub(super) fn stress(seed: u64) -> Scenario {
         handles_opt_out: random.chance(200),
         chooses_sender: random.chance(200),
         settle_ms: random.between(20_000, 120_000),
+        segment_us: random
+            .chance(300)
+            .then(|| random.between(50_000, 3_000_000)),
     };
     let connections = ["main", "pool"].map(|name| (name.to_owned(), connection(name, &mut random)));
     let mut setup = setup();

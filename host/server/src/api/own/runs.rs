@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use ringback_core::engine::Input;
-use ringback_core::model::{Note, Notes, Run, RunId, RunStatus, keys, record};
+use ringback_core::model::{
+    Attention, Message, MessageId, Note, Notes, Run, RunId, RunStatus, Waiting, keys, record,
+};
 use ringback_store::Direction;
 use serde_json::{Value, json};
 
@@ -81,8 +83,26 @@ pub(super) async fn show(
         .map(|(_, some)| record::decode(&some.value))
         .collect();
     let notes: Vec<Note> = notes?.into_iter().flat_map(Notes::into_vec).collect();
-    let data = records::run_in_full(&run, &notes, &state.host.catalog());
+    let open = open_texts(&state, &run).await?;
+    let data = records::run_in_full(&run, &notes, &open, &state.host.catalog());
     Ok(Json(json!({ "data": data })))
+}
+
+/// The texts of a run that somebody has to decide about, or can do something for:
+/// of unknown outcome, failed, or held.
+async fn open_texts(state: &ApiState, run: &Run) -> Result<Vec<Message>, Error> {
+    let waits = match &run.waiting {
+        Some(Waiting::Text { message }) => Some(message.clone()),
+        _ => None,
+    };
+    let sent = run.results.values().filter_map(|result| {
+        let id = result.pointer("/message/id")?.as_str()?;
+        MessageId::parse(id)
+    });
+    let wanted: Vec<_> = sent.chain(waits).map(|id| keys::message(&id)).collect();
+    let mut texts: Vec<Message> = page::many(state.host.store(), &wanted).await?;
+    texts.retain(|text| text.attention().is_some_and(|why| why != Attention::Turn));
+    Ok(texts)
 }
 
 /// `POST /api/v1/runs/{id}/cancel`.

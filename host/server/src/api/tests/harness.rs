@@ -62,8 +62,7 @@ impl SessionCheck for Browser {
 async fn provider(JsonBody(text): JsonBody<Value>) -> axum::response::Response {
     let body = text.get("body").and_then(Value::as_str).unwrap_or_default();
     if body.contains("refuse") {
-        let body =
-            json!({ "error": { "code": "bad_words", "text": "these words are not allowed" } });
+        let body = json!({ "code": "bad_words", "message": "these words are not allowed" });
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
     if body.contains("slow") {
@@ -106,6 +105,7 @@ pub(crate) fn setup() -> Setup {
         handles_opt_out: false,
         chooses_sender: name == "pool",
         settle_ms: 1_000,
+        segment_us: None,
     };
     let agents = [
         agent("front-desk", OURS, "main"),

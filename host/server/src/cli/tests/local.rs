@@ -93,6 +93,8 @@ Commands:
   send           Send a text
   event          Tell the host that something happened
   runs           Workflow runs
+  messages       Texts, and those that wait for somebody
+  dead-letters   Texts that could not be sent, webhooks that could not be read
   why            Why the last texts to a number were sent, deferred or refused
   keys           API keys
   conversations  Threads with contacts

@@ -379,6 +379,34 @@ conf/ringback.toml:17:10: error: `connections.c.settle` is not a duration: "2 mi
 }
 
 #[test]
+fn a_pace() {
+    insta::assert_snapshot!(named(r#"
+[connections.a]
+connector = "x"
+segments_per_second = "1/s"
+[connections.b]
+connector = "x"
+segments_per_second = 0
+[connections.c]
+connector = "x"
+segments_per_second = 1001
+[connections.d]
+connector = "x"
+segments_per_second = 10
+"#), @r#"
+conf/ringback.toml:5:23: error: `connections.a.segments_per_second` must be a number from 0.01 to 1000, not a text
+  5 | segments_per_second = "1/s"
+    |                       ^^^^^
+conf/ringback.toml:8:23: error: `connections.b.segments_per_second` must be a number from 0.01 to 1000
+  8 | segments_per_second = 0
+    |                       ^
+conf/ringback.toml:11:23: error: `connections.c.segments_per_second` must be a number from 0.01 to 1000
+  11 | segments_per_second = 1001
+     |                       ^^^^
+"#);
+}
+
+#[test]
 fn later_releases() {
     insta::assert_snapshot!(named(r#"
 [models.default]

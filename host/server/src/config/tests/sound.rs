@@ -61,6 +61,7 @@ account_sid = { env = "TWILIO_ACCOUNT_SID" }
 auth_token  = { env = "TWILIO_AUTH_TOKEN" }
 messaging_service_sid = "MG1"
 settle      = "1s"
+segments_per_second = 0.5
 handles_opt_out = false
 
 [connections.sim]
@@ -206,6 +207,8 @@ fn what_the_engine_knows() {
     let main = &setup.connections["main"];
     assert!(!main.idempotent && !main.handles_opt_out && main.chooses_sender);
     assert_eq!(main.settle_ms, 1_000);
+    assert_eq!(main.segment_us, Some(2_000_000));
+    assert_eq!(setup.connections["sim"].segment_us, None);
     let sim = &setup.connections["sim"];
     assert!(sim.idempotent && sim.handles_opt_out && !sim.chooses_sender);
     let number = PhoneNumber::parse("+15125550101").unwrap();

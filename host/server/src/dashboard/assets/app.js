@@ -1,6 +1,7 @@
 // The page: asks what it needs to know, starts its parts and keeps them fresh.
 
 import { ask } from './api.js';
+import * as attention from './attention.js';
 import { follow } from './live.js';
 import * as lists from './lists.js';
 import * as pretend from './phone.js';
@@ -28,7 +29,7 @@ function refresh() {
     asked = false;
     refresh();
   }, ROUND);
-  const parts = [device, runs, lists].filter((part) => part);
+  const parts = [device, runs, lists, attention].filter((part) => part);
   Promise.allSettled(parts.map((part) => part.refresh())).then((ends) => {
     trouble = ends.find((end) => end.status === 'rejected')?.reason.message ?? '';
     show();

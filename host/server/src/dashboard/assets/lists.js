@@ -5,7 +5,7 @@ import { chip, el, keyed, nothing, phone, when } from './dom.js';
 import { draw } from './thread.js';
 
 const at = (id) => document.getElementById(id);
-const TABS = ['talks', 'flows'];
+const TABS = ['talks', 'flows', 'letters'];
 
 let look = () => {};
 let open = null;
@@ -18,7 +18,8 @@ export function start(chosen) {
     tab.addEventListener('click', () => show(name));
     tab.addEventListener('keydown', (event) => {
       if (event.key !== 'ArrowRight' && event.key !== 'ArrowLeft') return;
-      const other = TABS.find((candidate) => candidate !== name);
+      const step = event.key === 'ArrowRight' ? 1 : TABS.length - 1;
+      const other = TABS[(TABS.indexOf(name) + step) % TABS.length];
       show(other);
       at(`tab-${other}`).focus();
     });

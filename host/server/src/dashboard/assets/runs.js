@@ -155,13 +155,13 @@ function entry(note) {
 
 function letter(text) {
   const reason = text.errorMessage ?? text.reason;
-  const due = ['scheduled', 'queued'].includes(text.status) && text.scheduledFor;
+  const due = text.scheduledFor ?? text.waitsUntil;
   return el('li', { class: 'letter' },
     when(text.at, true),
     el('div', {},
       el('p', { class: 'quote' }, text.body),
       el('p', { class: 'what' }, chip(text.status), reason ? el('span', { class: 'soft' }, String(reason).replaceAll('_', ' ')) : null,
-        due ? countdown(text.scheduledFor) : null,
+        due ? countdown(due) : null,
         el('span', { class: 'soft' }, `${text.segments ?? 1} ${(text.segments ?? 1) === 1 ? 'segment' : 'segments'}`)),
       text.verdicts?.length ? why(text.verdicts) : null));
 }
