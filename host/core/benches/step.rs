@@ -56,6 +56,7 @@ impl Host {
             handles_opt_out: true,
             chooses_sender: false,
             settle_ms: 120_000,
+            segment_us: None,
         };
         let agent = Agent {
             id: "front-desk".to_owned(),
@@ -118,6 +119,7 @@ impl Host {
         loop {
             match step(world, &facts, input, self.now, 7).unwrap() {
                 Decision::Act(act) => return act,
+                Decision::Turns(turns) => panic!("no number has a rate: {turns:?}"),
                 Decision::Need(keys) => {
                     for key in keys {
                         let value = self.state.get(&key).cloned();

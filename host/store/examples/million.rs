@@ -232,6 +232,7 @@ impl Host {
             handles_opt_out: true,
             chooses_sender: false,
             settle_ms: 60_000,
+            segment_us: None,
         };
         let setup = Setup {
             business: Business {
@@ -332,6 +333,7 @@ impl Host {
             }
             match engine::step(world, &facts, input, now, seed)? {
                 Decision::Need(keys) => wanted = keys,
+                Decision::Turns(_) => return Err("a number without a rate asks for a turn".into()),
                 Decision::Act(act) => match store.commit(act.batch).await? {
                     Commit::Done(_) => return Ok(act.commands),
                     Commit::Conflict(lost) => return Err(format!("conflict at {lost:?}").into()),

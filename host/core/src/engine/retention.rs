@@ -213,6 +213,9 @@ fn expire_texts<'k>(
         if let Some(provider_id) = text.provider_id.as_ref().filter(|_| ours) {
             tx.delete(keys::provider_text(&text.connection, provider_id));
         }
+        if let Some(listed) = text.aside.listed {
+            tx.delete(keys::attention(listed, &text.id));
+        }
         tx.delete(keys::message(&text.id));
         removed += 1;
     }

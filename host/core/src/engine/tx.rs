@@ -238,7 +238,7 @@ impl<'a> Tx<'a> {
 
     /// The bytes of a record as they are stored, whatever this step wrote.
     pub(super) fn bytes(&self, key: &Key) -> Step<Option<&'a [u8]>> {
-        let Some((key, fact)) = self.facts.0.get_key_value(key) else {
+        let Some((key, fact)) = self.facts.stored.get_key_value(key) else {
             self.missing.borrow_mut().insert(key.clone());
             return Err(Halt::Need);
         };
