@@ -20,11 +20,6 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-/// Records are small and short-lived, and made on one thread and dropped on
-/// another, which the system's allocator is slow at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match cli::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
