@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::tx::Follow;
 use super::{Answer, Command, Decide, Finding, Step, Tx, World, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
+use crate::planted::{Planted, planted};
 use crate::workflow::OnUnknown;
 
 /// A timer that is later than this says that the host was down.
@@ -41,7 +42,7 @@ pub(super) fn lost(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId) -> Step<An
         tx.delete(keys::text_in_flight(id));
         return Ok(Answer::Unknown);
     };
-    if message.status != Status::Sending {
+    if message.status != Status::Sending || planted(Planted::ForgetLost) {
         tx.delete(keys::text_in_flight(id));
         return Ok(Answer::Repeat);
     }
@@ -197,7 +198,7 @@ pub(super) fn looked(
                     message.problem = None;
                     texts::conclude(tx, message)?;
                 }
-                [] if over && message.looked >= 2 => {
+                [] if (over && message.looked >= 2) || planted(Planted::AbsentTooSoon) => {
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
