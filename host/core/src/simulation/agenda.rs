@@ -40,6 +40,7 @@ pub(super) enum Happening {
     /// The host is started again.
     Restart,
     /// Time goes by.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only scripts wait"))]
     Nothing,
 }
 

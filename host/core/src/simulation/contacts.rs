@@ -50,9 +50,9 @@ impl Simulation {
             return Ok(());
         };
         match self.random.below(60) {
-            0..=8 => self.writes(&contact),
-            9..=17 => self.calls(&contact),
-            18..=36 => {
+            0..=5 => self.writes(&contact),
+            6..=10 => self.calls(&contact),
+            11..=36 => {
                 for _ in 0..self.random.between(1, 4) {
                     self.program_sends(&contact, Origin::Api);
                 }

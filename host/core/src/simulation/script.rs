@@ -48,7 +48,7 @@ pub(super) struct Script {
     pub(super) effects: u64,
     /// The effects, counted from 1, at which the host dies.
     pub(super) crashes: VecDeque<(u64, Position)>,
-    journal: Vec<Batch>,
+    pub(super) journal: Vec<Batch>,
 }
 
 impl Script {

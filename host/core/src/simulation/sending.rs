@@ -188,7 +188,7 @@ impl Simulation {
                 true => self.random.below(4),
             };
             for _ in 0..copies {
-                let named = self.random.chance(700);
+                let named = self.random.chance(700) || self.script.is_some();
                 let report = Report {
                     connection: message.connection.clone(),
                     provider_id: provider_id.to_owned(),

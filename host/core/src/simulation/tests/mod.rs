@@ -2,6 +2,10 @@
 //! `RINGBACK_SENDS=n` plays as many as it takes to send n texts;
 //! `RINGBACK_PROOF=long` is ten million sends.
 
+mod crash_points;
+mod interleavings;
+mod planted;
+mod scenarios;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

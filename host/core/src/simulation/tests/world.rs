@@ -175,7 +175,7 @@ pub(super) fn stress(seed: u64) -> Scenario {
         // Just before the night on which clocks go back in the United States.
         start: "2026-10-31T20:00:00Z".parse::<Timestamp>().unwrap(),
         faults: Faults {
-            crash: *random.pick(&[0, 20, 60, 150]).unwrap(),
+            crash: *random.pick(&[0, 10, 30, 100]).unwrap(),
             send: *random.pick(&[0, 200, 600]).unwrap(),
             webhook: *random.pick(&[0, 200, 500]).unwrap(),
             race: *random.pick(&[0, 100, 400]).unwrap(),

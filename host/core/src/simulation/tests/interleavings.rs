@@ -1,0 +1,481 @@
+//! STOP against a send, in every order that chance finds: each of the two is cut
+//! into the moments in which a host can be overtaken (facts read, batch
+//! committed, memory told, answer given, last look, first byte), and a host may
+//! crash between any of them.
+//!
+//! A send starts when its gate commits. None may start after the answer to the
+//! STOP, and none that looks for the last time after it may leave.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::super::random::Random;
+use super::long;
+use crate::engine::tests::build::{agent, manual, phone, send, setup, wait, workflow};
+use crate::engine::{
+    Act, Catalog, Command, Decision, Facts, Gated, Idempotency, InService, IncomingText, Input,
+    Notice, SendRequest, SendResult, Setup, StartRequest, World, expected, step,
+};
+use crate::model::{
+    Key, Message, MessageId, OptOutSource, Origin, PhoneNumber, Problem, State, keys, record,
+};
+use crate::planted::{Planted, planted};
+use crate::workflow::{Intent, OnUnknown};
+
+/// Interleavings of the long form.
+const MANY: u64 = 1_000_000;
+/// How long the short form takes.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// Something that a host is in the middle of.
+#[derive(Debug)]
+enum Task {
+    /// To decide, and then to commit what was decided.
+    Ask(Input, Option<Act>),
+    /// To tell memory, and to hand on the commands.
+    Tell(Input, Vec<Notice>, Vec<Command>),
+    /// To answer whoever asked.
+    Answer(Input),
+    /// The last look before the first byte.
+    Look(Gated),
+    /// The first byte, and the provider's yes.
+    Leave(MessageId),
+    /// The process dies.
+    Crash,
+}
+
+/// Where a send stands when the STOP comes.
+#[derive(Clone)]
+struct Stage {
+    state: State,
+    now: Timestamp,
+    /// What the host is about to do.
+    next: Vec<Input>,
+    /// What has passed the gate and not left.
+    leaving: Vec<Gated>,
+}
+
+/// The world of the stages, and the stages.
+struct Past {
+    setup: Setup,
+    catalog: Catalog,
+    stages: Vec<Stage>,
+}
+
+struct Host<'a> {
+    world: &'a Past,
+    state: State,
+    now: Timestamp,
+    random: Random,
+    stopped: BTreeSet<PhoneNumber>,
+    tasks: Vec<Task>,
+    /// The STOP was answered.
+    answered: bool,
+    /// Sends that started, by whether the STOP had been answered.
+    started: [u64; 2],
+}
+
+fn caller() -> PhoneNumber {
+    phone("+13125550123")
+}
+
+fn request(body: &str, intent: Intent) -> Input {
+    Input::Send(SendRequest {
+        idempotency: Some(Idempotency {
+            source: "api".to_owned(),
+            key: body.to_owned(),
+            digest: String::new(),
+        }),
+        agent: "desk".to_owned(),
+        connection: "main".to_owned(),
+        from: Some(phone("+15125550100")),
+        to: caller(),
+        body: body.to_owned(),
+        media: Vec::new(),
+        intent,
+        origin: Origin::Api,
+        valid_until: None,
+        on_unknown: OnUnknown::Hold,
+    })
+}
+
+fn accepted(id: &MessageId) -> Input {
+    let provider_id = format!("P{id}");
+    Input::Sent(id.clone(), SendResult::Accepted { provider_id })
+}
+
+fn problem() -> Problem {
+    Problem {
+        code: "down".to_owned(),
+        text: "down".to_owned(),
+    }
+}
+
+fn decide(
+    setup: &Setup,
+    catalog: &Catalog,
+    state: &State,
+    input: &Input,
+    now: Timestamp,
+    seed: u128,
+) -> Act {
+    let mut facts = Facts::default();
+    for key in expected(input) {
+        facts.insert(key.clone(), state.get(&key).cloned());
+    }
+    loop {
+        let world = World {
+            setup,
+            workflows: catalog,
+        };
+        match step(world, &facts, input, now, seed).unwrap() {
+            Decision::Act(act) => return act,
+            Decision::Need(wanted) => {
+                for key in wanted {
+                    facts.insert(key.clone(), state.get(&key).cloned());
+                }
+            }
+        }
+    }
+}
+
+fn first_timer(state: &State) -> Option<(Key, Timestamp)> {
+    let (from, to) = keys::table(b't');
+    let (key, _) = state.range(&from, &to).next()?;
+    Some((key.clone(), keys::timer_due(key)?))
+}
+
+/// Prepares the stages by stepping through their past.
+fn world() -> Past {
+    let mut setup = setup();
+    let night = agent("night", "+15125550101", "main");
+    setup.agents.insert("night".to_owned(), night);
+    if let Some(main) = setup.connections.get_mut("main") {
+        main.idempotent = true;
+    }
+    let follow_up = workflow(
+        "follow-up",
+        manual(),
+        vec![("pause", "", wait(60)), ("text", "", send("Still there?"))],
+        |_| {},
+    );
+    let mut catalog = Catalog::default();
+    let hash = follow_up.hash.clone();
+    catalog.by_hash.insert(hash, Arc::clone(&follow_up));
+    let in_service = InService {
+        workflow: Arc::clone(&follow_up),
+        version: 1,
+    };
+    catalog
+        .in_service
+        .insert("follow-up".to_owned(), in_service);
+    let mut world = Past {
+        setup,
+        catalog,
+        stages: Vec::new(),
+    };
+    let morning: Timestamp = "2026-11-18T16:00:00Z".parse().unwrap();
+    let night: Timestamp = "2026-11-19T05:00:00Z".parse().unwrap();
+    let start = Input::Start(StartRequest {
+        idempotency: None,
+        workflow: "follow-up".to_owned(),
+        contact: Some(caller()),
+        input: serde_json::Map::new(),
+    });
+    let one = || request("one", Intent::Transactional);
+    let offer = request("an offer", Intent::Marketing);
+    let pasts: Vec<(Timestamp, Vec<Input>, Option<SendResult>)> = vec![
+        // Nothing yet: the request comes with the STOP.
+        (morning, vec![], None),
+        // Passed the gate and about to leave.
+        (morning, vec![one()], None),
+        // Queued behind another.
+        (
+            morning,
+            vec![one(), request("two", Intent::Transactional)],
+            None,
+        ),
+        // Deferred, and coming due.
+        (night, vec![offer], None),
+        // Retrying after a refusal.
+        (
+            morning,
+            vec![one()],
+            Some(SendResult::Unavailable(problem())),
+        ),
+        // Unknown, and repeated to a provider that knows our id.
+        (morning, vec![one()], Some(SendResult::Unknown(problem()))),
+        // A run that is about to wake.
+        (morning, vec![start], None),
+    ];
+    for (number, (now, inputs, result)) in pasts.into_iter().enumerate() {
+        let mut stage = Stage {
+            state: State::default(),
+            now,
+            next: Vec::new(),
+            leaving: Vec::new(),
+        };
+        let mut seed = 1_000 * number as u128;
+        let mut take = |stage: &mut Stage, input: &Input| {
+            seed += 1;
+            let act = decide(
+                &world.setup,
+                &world.catalog,
+                &stage.state,
+                input,
+                stage.now,
+                seed,
+            );
+            stage.state.commit(&act.batch).unwrap();
+            for command in act.commands {
+                if let Command::Send(gated) = command {
+                    stage.leaving.push(gated);
+                }
+            }
+        };
+        for input in &inputs {
+            take(&mut stage, input);
+        }
+        if let (Some(result), Some(gated)) = (result, stage.leaving.pop()) {
+            take(&mut stage, &Input::Sent(gated.message().clone(), result));
+        }
+        if let Some((key, due)) = first_timer(&stage.state) {
+            stage.now = due;
+            stage.next.push(Input::Timer(key));
+        }
+        if inputs.is_empty() {
+            stage.next.push(request("fresh", Intent::Transactional));
+        }
+        if inputs.len() == 2 {
+            // The first one has left; its outcome lets the second one go.
+            let first = stage.leaving.pop().unwrap();
+            stage.next.push(accepted(first.message()));
+        }
+        let busy = stage.next.len() + stage.leaving.len();
+        assert!(busy > 0, "stage {number} has nothing to do");
+        world.stages.push(stage);
+    }
+    world
+}
+
+impl Host<'_> {
+    /// A moment of one task, chosen by chance.
+    fn moment(&mut self) -> Result<bool, String> {
+        if self.tasks.is_empty() {
+            return Ok(false);
+        }
+        let at = usize::try_from(self.random.below(self.tasks.len() as u64)).unwrap_or(0);
+        match self.tasks.swap_remove(at) {
+            Task::Ask(input, None) => {
+                let seed = self.random.wide();
+                let world = self.world;
+                let act = decide(
+                    &world.setup,
+                    &world.catalog,
+                    &self.state,
+                    &input,
+                    self.now,
+                    seed,
+                );
+                self.tasks.push(Task::Ask(input, Some(act)));
+            }
+            Task::Ask(input, Some(act)) => self.commit(input, act)?,
+            Task::Tell(input, notices, commands) => {
+                for notice in notices {
+                    match notice {
+                        Notice::Stopped(phone) => self.stopped.insert(phone),
+                        Notice::Resumed(phone) => self.stopped.remove(&phone),
+                    };
+                }
+                for command in commands {
+                    if let Command::Send(gated) = command {
+                        self.tasks.push(Task::Look(gated));
+                    }
+                }
+                self.tasks.push(Task::Answer(input));
+            }
+            Task::Answer(Input::Text(_) | Input::OptOut(..)) => self.answered = true,
+            Task::Answer(_) => {}
+            Task::Look(gated) => {
+                let id = gated.message().clone();
+                let stopped = gated
+                    .contact()
+                    .is_some_and(|one| self.stopped.contains(one));
+                if stopped && !planted(Planted::NoLastLook) {
+                    self.tasks
+                        .push(Task::Ask(Input::Sent(id, SendResult::CalledOff), None));
+                } else if self.answered && gated.contact().is_some() {
+                    return Err(format!("{id} looks after the answer and leaves"));
+                } else {
+                    self.tasks.push(Task::Leave(id));
+                }
+            }
+            Task::Leave(id) => self.tasks.push(Task::Ask(accepted(&id), None)),
+            Task::Crash => self.crash(),
+        }
+        Ok(true)
+    }
+
+    fn commit(&mut self, input: Input, act: Act) -> Result<(), String> {
+        if self.state.commit(&act.batch).is_err() {
+            // It lost to another one, and is decided again.
+            self.tasks.push(Task::Ask(input, None));
+            return Ok(());
+        }
+        for command in &act.commands {
+            let Command::Send(gated) = command else {
+                continue;
+            };
+            let stored = self.state.get(&keys::message(gated.message())).unwrap();
+            let message: Message = record::decode(&stored.value).unwrap();
+            if message.origin == Origin::Keyword {
+                continue;
+            }
+            self.started[usize::from(self.answered)] += 1;
+            if self.answered {
+                return Err(format!("{:?} starts after the answer", message.body));
+            }
+        }
+        self.tasks
+            .push(Task::Tell(input, act.notices, act.commands));
+        Ok(())
+    }
+
+    /// The process dies: who was not answered asks again, and the next one
+    /// settles what was open.
+    fn crash(&mut self) {
+        self.stopped.clear();
+        let asked = std::mem::take(&mut self.tasks);
+        for task in asked {
+            let (Task::Ask(input, _) | Task::Tell(input, ..) | Task::Answer(input)) = task else {
+                continue;
+            };
+            let from_outside = matches!(input, Input::Text(_) | Input::OptOut(..) | Input::Send(_));
+            if from_outside {
+                self.tasks.push(Task::Ask(input, None));
+            }
+        }
+        let (from, to) = keys::table(b'i');
+        let marks: Vec<String> = self
+            .state
+            .range(&from, &to)
+            .map(|(key, _)| super::super::host::tail(key))
+            .collect();
+        for id in marks.iter().filter_map(|id| MessageId::parse(id)) {
+            self.tasks.push(Task::Ask(Input::LostText(id), None));
+        }
+    }
+}
+
+/// One interleaving; how many sends started before and after the answer.
+fn play(world: &Past, seed: u64) -> Result<[u64; 2], String> {
+    let mut random = Random::new(seed);
+    let stage = random.pick(&world.stages).cloned().unwrap();
+    let to = *random.pick(&["+15125550100", "+15125550101"]).unwrap();
+    let stop = match random.below(4) {
+        0 => Input::OptOut(caller(), true, OptOutSource::Api),
+        _ => Input::Text(IncomingText {
+            connection: "main".to_owned(),
+            provider_id: "I1".to_owned(),
+            from: caller(),
+            to: phone(to),
+            body: "STOP".to_owned(),
+            media: Vec::new(),
+            keyword: None,
+        }),
+    };
+    let mut tasks: Vec<Task> = stage
+        .next
+        .into_iter()
+        .map(|one| Task::Ask(one, None))
+        .collect();
+    tasks.extend(stage.leaving.into_iter().map(Task::Look));
+    if random.chance(300) {
+        tasks.push(Task::Ask(stop.clone(), None));
+    }
+    if random.chance(250) {
+        tasks.push(Task::Crash);
+    }
+    if random.chance(250) {
+        // Another text of the same contact, asked for meanwhile.
+        tasks.push(Task::Ask(request("more", Intent::Transactional), None));
+    }
+    tasks.push(Task::Ask(stop, None));
+    let mut host = Host {
+        world,
+        state: stage.state,
+        now: stage.now,
+        random,
+        stopped: BTreeSet::new(),
+        tasks,
+        answered: false,
+        started: [0; 2],
+    };
+    for _ in 0..4 {
+        while host.moment()? {}
+        // What is left wakes by itself.
+        let Some((key, due)) = first_timer(&host.state) else {
+            break;
+        };
+        host.now = host.now.max(due);
+        host.tasks.push(Task::Ask(Input::Timer(key), None));
+    }
+    while host.moment()? {}
+    if !host.answered {
+        return Err("the STOP was never answered".to_owned());
+    }
+    Ok(host.started)
+}
+
+/// The first interleaving in which a send starts too late.
+pub(super) fn first_late(most: u64) -> Option<(u64, String)> {
+    let world = world();
+    (0..most).find_map(|seed| Some((seed, play(&world, seed).err()?)))
+}
+
+#[test]
+fn proof_stop_against_a_send() {
+    let began = Instant::now();
+    let world = world();
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let work = || {
+        let (mut played, mut started, mut kept) = (0_u64, 0, 0);
+        loop {
+            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let enough = match long() {
+                true => seed >= MANY,
+                false => seed >= MANY || began.elapsed() > SHORT,
+            };
+            if enough {
+                return (played, started, kept);
+            }
+            match play(&world, seed) {
+                Ok([before, _]) => {
+                    started += before;
+                    kept += u64::from(before == 0);
+                }
+                Err(late) => panic!("interleaving {seed}: {late}"),
+            }
+            played += 1;
+        }
+    };
+    let (mut played, mut started, mut kept) = (0, 0, 0);
+    std::thread::scope(|scope| {
+        let both = [scope.spawn(work), scope.spawn(work)];
+        for one in both {
+            let (a, b, c) = one.join().unwrap();
+            played += a;
+            started += b;
+            kept += c;
+        }
+    });
+    println!(
+        "STOP against a send: {played} interleavings, {started} sends started before the STOP was \
+         acknowledged, 0 after; in {kept} none started; {:.1?}",
+        began.elapsed()
+    );
+    assert!(started > played / 20 && kept > played / 20);
+}
