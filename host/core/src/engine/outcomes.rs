@@ -115,6 +115,15 @@ pub(super) fn sent(
             retry(tx, message, problem, None, attempts)?;
         }
         SendResult::Unknown(problem) if planted(Planted::UnknownIsRefused) => {
+            let problem = problem.clone();
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            let problem = &problem;
             retry(tx, message, problem, None, attempts)?;
         }
         SendResult::Unknown(problem) => {

@@ -12,6 +12,11 @@ use crate::workflow::OnUnknown;
 /// A timer that is later than this says that the host was down.
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
 
+/// How many looks without a result there are before a text counts as absent, or a
+/// person is asked. The settle time alone would not do: a clock that jumps forward
+/// makes it seem over at once.
+const LOOKS: u32 = 4;
+
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
     world: World<'_>,
@@ -173,7 +178,7 @@ pub(super) fn looked(
     // After the settle time the list is believed when it does not have the text;
     // at the deadline, whatever it says was the last word.
     let over = tx.now.duration_since(attempted_at(&message)) >= settle_time(world, &message);
-    let last = tx.now >= deadline(world, &message) && message.looked >= 2;
+    let last = tx.now >= deadline(world, &message) && message.looked >= LOOKS;
     match finding {
         Finding::Candidates(found) => {
             tx.expect(
@@ -198,7 +203,7 @@ pub(super) fn looked(
                     message.problem = None;
                     texts::conclude(tx, message)?;
                 }
-                [] if (over && message.looked >= 2) || planted(Planted::AbsentTooSoon) => {
+                [] if (over && message.looked >= LOOKS) || planted(Planted::AbsentTooSoon) => {
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
@@ -271,6 +276,7 @@ pub(super) fn decided(
             let provider_id = message.provider_id.clone().unwrap_or_default();
             texts::ended(tx, &mut message, Outcome::Accepted { provider_id })?;
             message.status = Status::Accepted;
+            message.reason = None;
             message.problem = None;
             texts::conclude(tx, message)?;
         }

@@ -107,6 +107,11 @@ impl Simulation {
     /// The wall clock jumps. The host may have taken a timer up just before it
     /// jumped back, and reads the clock only now.
     pub(super) fn jump(&mut self, millis: i64) {
+        if self.time < self.jumped {
+            // It is set right once in a while and not again and again.
+            return;
+        }
+        self.jumped = self.time + SignedDuration::from_secs(30);
         self.report.jumps += 1;
         self.tell(format!("the clock jumps by {} s", millis / 1_000));
         let taken_up = self.first_timer().filter(|_| millis < 0 && !self.down);

@@ -40,10 +40,16 @@ impl Simulation {
             1..=5 => self.random.between(1, 2_000),
             _ => self.random.between(1_000, 60_000),
         };
+        let left_out = self.plan.dropped.contains(&number);
+        let pause = if left_out && self.plan.hurry {
+            1
+        } else {
+            pause
+        };
         if number < self.lives {
             self.after_as(number + 1, pause, Happening::Life(number + 1));
         }
-        if self.plan.dropped.contains(&number) {
+        if left_out {
             return Ok(());
         }
         let Some(contact) = self.random.pick(&self.scenario.contacts).cloned() else {

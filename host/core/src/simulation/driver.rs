@@ -89,6 +89,8 @@ pub struct Simulation {
     pub(super) down: bool,
     pub(super) disk_full: bool,
     pub(super) outage: Timestamp,
+    /// No jump of the clock before this time.
+    pub(super) jumped: Timestamp,
     pub(super) stopped: BTreeSet<PhoneNumber>,
     pub(super) pace: Pace,
     pub(super) provider: Provider,
@@ -130,6 +132,7 @@ impl Simulation {
             down: true,
             disk_full: false,
             outage: scenario.start,
+            jumped: scenario.start,
             stopped: BTreeSet::new(),
             pace: Pace::default(),
             provider: Provider::default(),
@@ -170,6 +173,9 @@ impl Simulation {
 
     /// Leaves out what the plan says.
     pub(super) fn with_plan(mut self, plan: Plan) -> Self {
+        self.folder.retain(|id, _| !plan.files.contains(id));
+        self.library
+            .retain(|_, one| !plan.files.contains(&one.definition.id));
         self.plan = plan;
         self
     }

@@ -42,6 +42,14 @@ impl Simulation {
         act: &Act,
         removed: &[Arc<[u8]>],
     ) -> Checked {
+        let mut timers = Vec::with_capacity(removed.len());
+        for bytes in removed {
+            let timer: Timer = record::decode(bytes)
+                .map_err(|error| self.failure(format!("a timer cannot be read: {error}")))?;
+            timers.push(timer);
+        }
+        let tick = |timer: &Timer| matches!(timer.task, Task::Tick { .. });
+        self.truth.ticking = matches!(input, Input::Timer(_)) && timers.iter().any(tick);
         self.note_entries(input, act)?;
         self.check_timer(input, act)?;
         if let Input::Decide(id, _) = input {
@@ -83,10 +91,8 @@ impl Simulation {
                 self.check_key(key)?;
             }
         }
-        for bytes in removed {
-            let timer: Timer = record::decode(bytes)
-                .map_err(|error| self.failure(format!("a timer cannot be read: {error}")))?;
-            self.check_owner(&timer)?;
+        for timer in &timers {
+            self.check_owner(timer)?;
         }
         for command in &act.commands {
             if let Command::Send(gated) = command {

@@ -9,7 +9,7 @@ use crate::engine::{Finding, Setup};
 use crate::model::{CallId, Message, MessageId, PhoneNumber};
 
 /// How long a text that was taken is missing from the list.
-const LIST_LAG: SignedDuration = SignedDuration::from_millis(1_500);
+const LIST_LAG: SignedDuration = SignedDuration::from_millis(4_200);
 
 /// A text that the provider took.
 #[derive(Clone, Debug)]

@@ -68,6 +68,8 @@ pub(super) enum Fault {
     Race,
     Disk,
     Look,
+    /// Not a fault, but left out like one: the reports on a text.
+    Report,
 }
 
 /// A fault that came about: its kind, the happening it followed from, and the
@@ -81,6 +83,10 @@ pub(super) struct Plan {
     pub(super) dropped: std::collections::BTreeSet<u32>,
     /// Faults that do not come about.
     pub(super) spared: std::collections::BTreeSet<Hit>,
+    /// Workflow files that do not exist.
+    pub(super) files: std::collections::BTreeSet<String>,
+    /// Whether the time between happenings that are left out is left out as well.
+    pub(super) hurry: bool,
     /// Kinds of faults that do not come about.
     pub(super) without: std::collections::BTreeSet<Fault>,
 }

@@ -171,7 +171,9 @@ impl Simulation {
 
     /// Delivery reports: lost, doubled and out of order as they please.
     fn reports(&mut self, message: &Message, provider_id: &str) {
-        if self.script.as_ref().is_some_and(|script| !script.reports) {
+        if self.script.as_ref().is_some_and(|script| !script.reports)
+            || (!self.calm && !self.fault(Fault::Report, 1_000))
+        {
             return;
         }
         let last = match self.random.below(20) {

@@ -11,7 +11,7 @@ use super::scenario::{Fault, Hit, Plan, Scenario};
 use super::story::{Failure, Shrunk};
 
 /// The most that is tried.
-const TRIES: u32 = 2_000;
+const TRIES: u32 = 600;
 
 /// A failing seed and what was left out of it so far.
 struct Shrinker<'a> {
@@ -42,6 +42,7 @@ pub fn shrink(failure: &Failure, scenario: &Scenario) -> Failure {
     loop {
         shrinker.kinds();
         shrinker.happenings();
+        shrinker.world();
         shrinker.faults();
         let left = shrinker.left();
         if left >= size || shrinker.tries >= TRIES {
@@ -69,7 +70,7 @@ impl Shrinker<'_> {
         let simulation = Simulation::new(self.seed, self.scenario.clone());
         let mut simulation = simulation.with_plan(plan.clone()).with_story();
         let failure = simulation.run(self.happenings).err()?;
-        (failure.invariant() == self.invariant).then(|| (*failure, simulation.hits))
+        (failure.invariant() == self.invariant).then_some((*failure, simulation.hits))
     }
 
     fn left(&self) -> usize {
@@ -88,10 +89,27 @@ impl Shrinker<'_> {
             Fault::Race,
             Fault::Disk,
             Fault::Look,
+            Fault::Report,
         ];
         for kind in all {
             let mut plan = self.plan.clone();
             if plan.without.insert(kind) && self.fails(&plan).is_some() {
+                self.plan = plan;
+            }
+        }
+    }
+
+    /// Workflow files, and the time in which nothing happens.
+    fn world(&mut self) {
+        let mut plan = self.plan.clone();
+        plan.hurry = true;
+        if self.fails(&plan).is_some() {
+            self.plan = plan;
+        }
+        for workflow in &self.scenario.workflows {
+            let mut plan = self.plan.clone();
+            plan.files.insert(workflow.definition.id.clone());
+            if self.fails(&plan).is_some() {
                 self.plan = plan;
             }
         }

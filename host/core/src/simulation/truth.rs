@@ -39,6 +39,8 @@ pub(super) struct Truth {
     pub(super) must_be_missed: BTreeSet<(String, String)>,
     /// The definition that each run began with.
     pub(super) began: BTreeMap<RunId, String>,
+    /// Whether what happens now is the timer of a schedule.
+    pub(super) ticking: bool,
     /// Which schedules fired for which instants.
     pub(super) fired: BTreeSet<(String, String)>,
     /// The texts that requests with an idempotency key made.
@@ -63,6 +65,10 @@ impl Simulation {
                     if let Some(run) = &entry.run {
                         self.note_run(run)?;
                     }
+                }
+                "schedule.skipped" => {
+                    let word = |name| entry.data.get(name).map(ToString::to_string);
+                    self.note_firing(word("workflow"), word("at"))?;
                 }
                 "contact.opted_out" => {
                     self.report.stops += 1;
@@ -109,12 +115,22 @@ impl Simulation {
         let kind = run.event.get("type").and_then(|kind| kind.as_str());
         if kind == Some("schedule") {
             self.report.firings += 1;
-            let at = run.event.get("at").map(ToString::to_string);
-            let firing = (run.workflow.clone(), at.unwrap_or_default());
-            if !self.truth.fired.insert(firing.clone()) {
-                let text = format!("I6: {} fired twice for {}", firing.0, firing.1);
-                return Err(self.failure(text));
+            if !self.truth.ticking {
+                // It waited for the run before it, and starts when that ends.
+                return Ok(());
             }
+            let word = |name| run.event.get(name).map(ToString::to_string);
+            self.note_firing(Some(format!("{:?}", run.workflow)), word("at"))?;
+        }
+        Ok(())
+    }
+
+    /// I6: a schedule fires, or is skipped, once for an instant.
+    fn note_firing(&mut self, workflow: Option<String>, at: Option<String>) -> Checked {
+        let firing = (workflow.unwrap_or_default(), at.unwrap_or_default());
+        if !self.truth.fired.insert(firing.clone()) {
+            let text = format!("I6: {} fired twice for {}", firing.0, firing.1);
+            return Err(self.failure(text));
         }
         Ok(())
     }

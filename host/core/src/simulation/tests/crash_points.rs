@@ -115,6 +115,17 @@ fn at_provider(end: &End) -> BTreeMap<&str, u32> {
     times
 }
 
+/// Leaves out the text that the STOP may or may not have called off, where one of
+/// the two is what became of it.
+fn settled(case: &Case, mut end: End) -> End {
+    if let Some(body) = case.stopped {
+        let sent = |line: &str| line.ends_with("accepted, 1 at the provider");
+        let off = |line: &str| line.ends_with("), 0 at the provider") && line.contains("(opt");
+        end.retain(|line| !(line.contains(body) && (sent(line) || off(line))));
+    }
+    end
+}
+
 #[derive(Default)]
 struct Sum {
     effects: u64,
@@ -137,6 +148,8 @@ fn compare(case: &Case, crashes: &[(u64, Position)], first: &End, sum: &mut Sum)
             return;
         }
     };
+    let last = settled(case, last);
+    let first = &settled(case, first.clone());
     if last == *first || case.also.iter().any(|also| last == *also) {
         return;
     }

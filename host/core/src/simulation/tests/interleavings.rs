@@ -37,8 +37,8 @@ enum Task {
     Ask(Input, Option<Act>),
     /// To tell memory, and to hand on the commands.
     Tell(Input, Vec<Notice>, Vec<Command>),
-    /// To answer whoever asked.
-    Answer(Input),
+    /// To answer whoever asked; whether memory was told something before.
+    Answer(Input, bool),
     /// The last look before the first byte.
     Look(Gated),
     /// The first byte, and the provider's yes.
@@ -74,6 +74,9 @@ struct Host<'a> {
     tasks: Vec<Task>,
     /// The STOP was answered.
     answered: bool,
+    /// By one that told memory. A repeat that is answered in between knows of the
+    /// STOP from the store alone; what passed its gate before may still leave.
+    told: bool,
     /// Sends that started, by whether the STOP had been answered.
     started: [u64; 2],
 }
@@ -239,7 +242,8 @@ fn world() -> Past {
         for input in &inputs {
             take(&mut stage, input);
         }
-        if let (Some(result), Some(gated)) = (result, stage.leaving.pop()) {
+        if let Some(result) = result {
+            let gated = stage.leaving.pop().unwrap();
             take(&mut stage, &Input::Sent(gated.message().clone(), result));
         }
         if let Some((key, due)) = first_timer(&stage.state) {
@@ -284,6 +288,7 @@ impl Host<'_> {
             }
             Task::Ask(input, Some(act)) => self.commit(input, act)?,
             Task::Tell(input, notices, commands) => {
+                let told = !notices.is_empty();
                 for notice in notices {
                     match notice {
                         Notice::Stopped(phone) => self.stopped.insert(phone),
@@ -295,10 +300,13 @@ impl Host<'_> {
                         self.tasks.push(Task::Look(gated));
                     }
                 }
-                self.tasks.push(Task::Answer(input));
+                self.tasks.push(Task::Answer(input, told));
             }
-            Task::Answer(Input::Text(_) | Input::OptOut(..)) => self.answered = true,
-            Task::Answer(_) => {}
+            Task::Answer(Input::Text(_) | Input::OptOut(..), told) => {
+                self.answered = true;
+                self.told |= told;
+            }
+            Task::Answer(..) => {}
             Task::Look(gated) => {
                 let id = gated.message().clone();
                 let stopped = gated
@@ -307,7 +315,7 @@ impl Host<'_> {
                 if stopped && !planted(Planted::NoLastLook) {
                     self.tasks
                         .push(Task::Ask(Input::Sent(id, SendResult::CalledOff), None));
-                } else if self.answered && gated.contact().is_some() {
+                } else if self.told && gated.contact().is_some() {
                     return Err(format!("{id} looks after the answer and leaves"));
                 } else {
                     self.tasks.push(Task::Leave(id));
@@ -348,9 +356,11 @@ impl Host<'_> {
     /// settles what was open.
     fn crash(&mut self) {
         self.stopped.clear();
+        self.told = false;
         let asked = std::mem::take(&mut self.tasks);
         for task in asked {
-            let (Task::Ask(input, _) | Task::Tell(input, ..) | Task::Answer(input)) = task else {
+            let (Task::Ask(input, _) | Task::Tell(input, ..) | Task::Answer(input, _)) = task
+            else {
                 continue;
             };
             let from_outside = matches!(input, Input::Text(_) | Input::OptOut(..) | Input::Send(_));
@@ -412,6 +422,7 @@ fn play(world: &Past, seed: u64) -> Result<[u64; 2], String> {
         stopped: BTreeSet::new(),
         tasks,
         answered: false,
+        told: false,
         started: [0; 2],
     };
     for _ in 0..4 {

@@ -29,6 +29,8 @@ pub(super) struct Case {
     pub(super) reports: bool,
     pub(super) happenings: Vec<(u64, Happening)>,
     pub(super) also: Vec<Vec<String>>,
+    /// A text that may leave or be called off, as the STOP comes later or earlier.
+    pub(super) stopped: Option<&'static str>,
 }
 
 fn caller() -> PhoneNumber {
@@ -55,6 +57,7 @@ fn case(
         reports: false,
         happenings,
         also: Vec::new(),
+        stopped: None,
     }
 }
 
@@ -71,6 +74,11 @@ impl Case {
 
     fn change(mut self, change: impl FnOnce(&mut Scenario)) -> Self {
         change(&mut self.scenario);
+        self
+    }
+
+    fn stopped(mut self, body: &'static str) -> Self {
+        self.stopped = Some(body);
         self
     }
 
@@ -298,8 +306,8 @@ fn intake() -> Vec<Case> {
                 })),
             )],
         )
-        .also(&["call to the contact: unknown, placed 1 times"])
-        .also(&["call to the contact: unknown, placed 0 times"]),
+        .also(&["call to the contact: UNKNOWN, placed 1 times"])
+        .also(&["call to the contact: UNKNOWN, placed 0 times"]),
     ]
 }
 
@@ -328,7 +336,8 @@ fn gate() -> Vec<Case> {
             "STOP between two texts of a run",
             vec![nurture()],
             vec![(1_000, start("nurture")), (30_000, text("I1", "STOP"))],
-        ),
+        )
+        .stopped("First words."),
         case(
             "STOP while a text is in flight",
             vec![follow_up()],
@@ -336,7 +345,8 @@ fn gate() -> Vec<Case> {
                 (1_000, call("C1", CallOutcome::NoAnswer)),
                 (1_020, text("I1", "STOP")),
             ],
-        ),
+        )
+        .stopped("Sorry we missed you."),
     ]
 }
 
