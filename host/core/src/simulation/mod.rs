@@ -10,6 +10,7 @@
 
 mod agenda;
 mod contacts;
+mod definitions;
 mod driver;
 mod host;
 mod invariants;
@@ -29,6 +30,7 @@ mod shrink;
 mod story;
 mod taking;
 mod truth;
+mod weather;
 
 pub use driver::{Report, Simulation};
 pub use scenario::{Faults, Scenario};

@@ -150,7 +150,7 @@ fn compare(case: &Case, crashes: &[(u64, Position)], first: &End, sum: &mut Sum)
     };
     let last = settled(case, last);
     let first = &settled(case, first.clone());
-    if last == *first || case.also.iter().any(|also| last == *also) {
+    if last == *first || case.also.contains(&last) {
         return;
     }
     let (had, has) = (at_provider(first), at_provider(&last));

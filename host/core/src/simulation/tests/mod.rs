@@ -3,9 +3,11 @@
 //! `RINGBACK_PROOF=long` is ten million sends.
 
 mod crash_points;
+mod deeds;
 mod interleavings;
 mod planted;
 mod scenarios;
+mod stages;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,19 +7,14 @@ use serde_json::Map;
 use super::super::agenda::Happening;
 use super::super::script::Wire;
 use super::super::{Faults, Scenario};
-use crate::engine::tests::build::{
-    agent, manual, missed, phone, received, reply, send, setup, wait, workflow,
+use super::deeds::{
+    api, call, caller, edited, follow_up, hand_over, hook, nurture, offer, say, schedule, start,
+    text,
 };
-use crate::engine::{
-    CallOutcome, CallReport, Calls, Idempotency, IncomingText, Input, PlaceRequest, SendRequest,
-    SendResult, StartRequest,
-};
-use crate::model::{Direction, OptOutSource, Origin, PhoneNumber, Problem};
-use crate::workflow::expression::{Template, Value};
-use crate::workflow::{
-    Action, Again, Definition, Handoff, Intent, Missed, On, OnUnknown, Overlap, Schedule, Set,
-    Workflow,
-};
+use crate::engine::tests::build::{agent, phone, received, send, setup, workflow};
+use crate::engine::{CallOutcome, Calls, Idempotency, Input, PlaceRequest, SendResult};
+use crate::model::OptOutSource;
+use crate::workflow::Workflow;
 
 /// A scenario, and how else than without a crash it may end.
 pub(super) struct Case {
@@ -31,10 +26,6 @@ pub(super) struct Case {
     pub(super) also: Vec<Vec<String>>,
     /// A text that may leave or be called off, as the STOP comes later or earlier.
     pub(super) stopped: Option<&'static str>,
-}
-
-fn caller() -> PhoneNumber {
-    phone("+13125550123")
 }
 
 fn case(
@@ -89,154 +80,6 @@ impl Case {
         self.also.push(end);
         self
     }
-}
-
-fn hook(input: Input) -> Happening {
-    Happening::Hook(input, 0)
-}
-
-fn text(id: &str, body: &str) -> Happening {
-    hook(Input::Text(IncomingText {
-        connection: "main".to_owned(),
-        provider_id: id.to_owned(),
-        from: caller(),
-        to: phone("+15125550100"),
-        body: body.to_owned(),
-        media: Vec::new(),
-        keyword: None,
-    }))
-}
-
-fn call(id: &str, outcome: CallOutcome) -> Happening {
-    hook(Input::Call(CallReport {
-        connection: "main".to_owned(),
-        provider_id: id.to_owned(),
-        id: None,
-        direction: Direction::Inbound,
-        from: Some(caller()),
-        to: Some(phone("+15125550100")),
-        outcome,
-        forwarded: false,
-        started_at: None,
-        ended_at: None,
-        duration: None,
-        summary: None,
-        transcript: None,
-        recording_url: None,
-        cause: None,
-    }))
-}
-
-fn request(body: &str) -> SendRequest {
-    SendRequest {
-        idempotency: Some(Idempotency {
-            source: "api".to_owned(),
-            key: body.to_owned(),
-            digest: body.to_owned(),
-        }),
-        agent: "desk".to_owned(),
-        connection: "main".to_owned(),
-        from: Some(phone("+15125550100")),
-        to: caller(),
-        body: body.to_owned(),
-        media: Vec::new(),
-        intent: Intent::Transactional,
-        origin: Origin::Api,
-        valid_until: None,
-        on_unknown: OnUnknown::Hold,
-    }
-}
-
-fn api(body: &str) -> Happening {
-    hook(Input::Send(request(body)))
-}
-
-fn offer(body: &str) -> Happening {
-    hook(Input::Send(SendRequest {
-        intent: Intent::Marketing,
-        ..request(body)
-    }))
-}
-
-fn start(workflow: &str) -> Happening {
-    hook(Input::Start(StartRequest {
-        idempotency: Some(Idempotency {
-            source: "start".to_owned(),
-            key: workflow.to_owned(),
-            digest: workflow.to_owned(),
-        }),
-        workflow: workflow.to_owned(),
-        contact: Some(caller()),
-        input: Map::new(),
-    }))
-}
-
-fn say(code: &str, make: impl FnOnce(Problem) -> SendResult) -> Wire {
-    Wire::Say(make(Problem {
-        code: code.to_owned(),
-        text: code.to_owned(),
-    }))
-}
-
-fn follow_up() -> Arc<Workflow> {
-    let steps = vec![
-        ("text", "", send("Sorry we missed you.")),
-        ("answer", "", reply(Some(3_600))),
-        ("again", "answer.timed_out", send("Still happy to help.")),
-        ("thanks", "not answer.timed_out", send("Thank you.")),
-    ];
-    workflow("missed", missed(), steps, |one| {
-        one.enroll.again = Again::Always;
-    })
-}
-
-fn edited() -> Arc<Workflow> {
-    let steps = vec![("text", "", send("Sorry, once more (v2)."))];
-    workflow("missed", missed(), steps, |one: &mut Definition| {
-        one.description = Some("v2".to_owned());
-        one.enroll.again = Again::Always;
-    })
-}
-
-fn nurture() -> Arc<Workflow> {
-    let set = Action::Set(Set {
-        values: vec![("seen".to_owned(), Value::Literal(true.into()))],
-    });
-    let steps = vec![
-        ("one", "", send("First words.")),
-        ("pause", "", wait(45)),
-        ("set", "", set),
-        ("two", "", send("Second words.")),
-    ];
-    workflow("nurture", manual(), steps, |_| {})
-}
-
-fn schedule() -> Arc<Workflow> {
-    let every_six_hours = On::Schedule(Schedule {
-        cron: "0 */6 * * *".to_owned(),
-        zone: None,
-        missed: Missed::RunOnce,
-        overlap: Overlap::Queue,
-    });
-    let set = Action::Set(Set {
-        values: vec![("x".to_owned(), Value::Literal(1.into()))],
-    });
-    workflow("clock", every_six_hours, vec![("set", "", set)], |_| {})
-}
-
-fn hand_over() -> Arc<Workflow> {
-    let handoff = Action::Handoff(Handoff {
-        to: "ann".to_owned(),
-        reason: None,
-        reply: Some(Template::new("A person will answer you.").unwrap()),
-        release_after: Some(3_600),
-    });
-    workflow(
-        "hand-over",
-        received(),
-        vec![("person", "", handoff)],
-        |_| {},
-    )
 }
 
 fn intake() -> Vec<Case> {
