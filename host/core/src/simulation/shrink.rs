@@ -23,8 +23,9 @@ struct Shrinker<'a> {
     tries: u32,
 }
 
-/// The shortest story found in which the same invariant fails.
-pub fn shrink(failure: &Failure, scenario: &Scenario) -> Failure {
+/// The shortest story found in which the same invariant fails; `of` is the number
+/// of happenings that the seed was played with.
+pub fn shrink(failure: &Failure, scenario: &Scenario, of: u32) -> Failure {
     let mut shrinker = Shrinker {
         seed: failure.seed,
         scenario,
@@ -33,8 +34,13 @@ pub fn shrink(failure: &Failure, scenario: &Scenario) -> Failure {
         plan: Plan::default(),
         tries: 0,
     };
-    let Some((_, hits)) = shrinker.fails(&Plan::default()) else {
-        // It does not fail again: nothing to make shorter.
+    let mut first = shrinker.fails(&Plan::default());
+    if first.is_none() {
+        // It needs what came behind it.
+        shrinker.happenings = of;
+        first = shrinker.fails(&Plan::default());
+    }
+    let Some((_, hits)) = first else {
         return failure.clone();
     };
     let faults = hits.len();
@@ -54,7 +60,7 @@ pub fn shrink(failure: &Failure, scenario: &Scenario) -> Failure {
     let Some((mut short, hits)) = shrinker.fails(&plan) else {
         return failure.clone();
     };
-    let happenings = usize::try_from(failure.happenings).unwrap_or(usize::MAX);
+    let happenings = usize::try_from(shrinker.happenings).unwrap_or(usize::MAX);
     short.shrunk = Some(Shrunk {
         happenings: (shrinker.left(), happenings),
         faults: (hits.len(), faults),

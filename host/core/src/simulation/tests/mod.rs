@@ -34,7 +34,7 @@ fn number(name: &str) -> Option<u64> {
 fn play(seed: u64, happenings: u32) -> Result<Report, Failure> {
     let scenario = stress(seed);
     let played = Simulation::new(seed, scenario.clone()).run(happenings);
-    played.map_err(|failure| shrink(&failure, &scenario))
+    played.map_err(|failure| shrink(&failure, &scenario, happenings))
 }
 
 fn add(sum: &mut Report, one: &Report) {
@@ -61,7 +61,7 @@ fn proof_seeds() {
         let mut simulation = Simulation::new(seed, stress(seed)).with_story();
         match simulation.run(HAPPENINGS) {
             Ok(report) => println!("{report:#?}"),
-            Err(failure) => panic!("{}", shrink(&failure, &stress(seed))),
+            Err(failure) => panic!("{}", shrink(&failure, &stress(seed), HAPPENINGS)),
         }
         return;
     }

@@ -55,7 +55,8 @@ fn shortest(mistake: Planted) -> Option<Failure> {
         (0..SEEDS)
             .filter_map(|seed| Simulation::new(seed, stress(seed)).run(HAPPENINGS).err())
             .take(4)
-            .map(|failure| shrink(&failure, &stress(failure.seed)))
+            .map(|failure| shrink(&failure, &stress(failure.seed), HAPPENINGS))
+            .inspect(|failure| assert!(failure.shrunk.is_some(), "{failure}"))
             .min_by_key(|failure| failure.story.len())
     })
 }
