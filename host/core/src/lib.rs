@@ -4,6 +4,7 @@
 
 pub mod engine;
 pub mod model;
+mod planted;
 pub mod policy;
 pub mod schedule;
 pub mod simulation;

@@ -9,13 +9,14 @@ use crate::model::{
     Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
     PhoneNumber, Status, keys,
 };
+use crate::planted::{Planted, planted};
 use crate::sms::{self, Keyword};
 use crate::workflow::{Awaited, CancelOn, Intent, On, TextFilter};
 
 /// A contact's text.
 pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> Step<Answer> {
     let taken = keys::taken(&text.connection, &text.provider_id);
-    if tx.get::<MessageId>(&taken)?.is_some() {
+    if tx.get::<MessageId>(&taken)?.is_some() && !planted(Planted::ForgetTexts) {
         return Ok(Answer::Repeat);
     }
     let id = tx.ids.message();
@@ -269,7 +270,11 @@ pub(super) fn stop(
         entry.message = message.cloned();
         entry.data = json!({ "how": how });
     });
-    for thread in &contact.threads {
+    for thread in contact
+        .threads
+        .iter()
+        .filter(|_| !planted(Planted::StopLeavesQueue))
+    {
         let stored = tx.get::<Conversation>(&keys::conversation(&thread.conversation))?;
         let Some(conversation) = stored else {
             continue;

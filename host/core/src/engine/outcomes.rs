@@ -8,6 +8,7 @@ use super::{Answer, Delivery, Notice, Report, SendResult, Step, Tx, World, held,
 use crate::model::{
     Direction, Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, Turn, keys,
 };
+use crate::planted::{Planted, planted};
 use crate::policy::pace::Sender;
 
 /// The first delay before another try, doubled each time up to the last.
@@ -40,7 +41,7 @@ pub(super) fn sent(
         return Ok(Answer::Unknown);
     };
     expect_around(tx, &message);
-    if message.status != Status::Sending {
+    if message.status != Status::Sending && !planted(Planted::LateOutcome) {
         // A delivery report was faster. The provider's id is still worth having.
         if let SendResult::Accepted { provider_id } = result
             && message.provider_id.is_none()
@@ -113,6 +114,18 @@ pub(super) fn sent(
             )?;
             retry(tx, message, problem, None, attempts)?;
         }
+        SendResult::Unknown(problem) if planted(Planted::UnknownIsRefused) => {
+            let problem = problem.clone();
+            ended(
+                tx,
+                &mut message,
+                Outcome::Refused {
+                    problem: problem.clone(),
+                },
+            )?;
+            let problem = &problem;
+            retry(tx, message, problem, None, attempts)?;
+        }
         SendResult::Unknown(problem) => {
             super::unknown::begin(world, tx, message, problem)?;
         }
@@ -157,6 +170,11 @@ fn retry(
 ) -> Step<()> {
     let (tried, all) = message.tries();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = if planted(Planted::NoAttemptLimit) {
+        usize::MAX
+    } else {
+        limit
+    };
     if tried >= limit || all >= limit.saturating_mul(LIMITED) {
         return fail(tx, message, problem);
     }

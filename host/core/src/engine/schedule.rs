@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use super::enroll::Cause;
 use super::{Answer, InService, Step, Tx, World, enroll};
 use crate::model::{Head, Key, Run, RunStatus, StoredDefinition, Task, Tick, keys};
+use crate::planted::{Planted, planted};
 use crate::schedule::{Cron, Firing};
 use crate::workflow::{Definition, Missed, On, Overlap, Schedule, Workflow};
 
@@ -211,7 +212,12 @@ pub(super) fn tick(
         }
     }
     pay(world, tx, in_service, number, &mut tick)?;
-    match next(world, schedule, tx.now) {
+    let after = if planted(Planted::FireTwice) {
+        due - SignedDuration::from_secs(1)
+    } else {
+        tx.now
+    };
+    match next(world, schedule, after) {
         Some(firing) => {
             tick.rule = rule(world, schedule);
             tick.next = firing.at;

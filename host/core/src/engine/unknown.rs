@@ -6,10 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::tx::Follow;
 use super::{Answer, Command, Decide, Finding, Step, Tx, World, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
+use crate::planted::{Planted, planted};
 use crate::workflow::OnUnknown;
 
 /// A timer that is later than this says that the host was down.
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How many looks without a result there are before a text counts as absent, or a
+/// person is asked. The settle time alone would not do: a clock that jumps forward
+/// makes it seem over at once.
+const LOOKS: u32 = 4;
 
 /// An attempt ended and nobody knows how.
 pub(super) fn begin(
@@ -41,7 +47,7 @@ pub(super) fn lost(world: World<'_>, tx: &mut Tx<'_>, id: &MessageId) -> Step<An
         tx.delete(keys::text_in_flight(id));
         return Ok(Answer::Unknown);
     };
-    if message.status != Status::Sending {
+    if message.status != Status::Sending || planted(Planted::ForgetLost) {
         tx.delete(keys::text_in_flight(id));
         return Ok(Answer::Repeat);
     }
@@ -172,7 +178,7 @@ pub(super) fn looked(
     // After the settle time the list is believed when it does not have the text;
     // at the deadline, whatever it says was the last word.
     let over = tx.now.duration_since(attempted_at(&message)) >= settle_time(world, &message);
-    let last = tx.now >= deadline(world, &message) && message.looked >= 2;
+    let last = tx.now >= deadline(world, &message) && message.looked >= LOOKS;
     match finding {
         Finding::Candidates(found) => {
             tx.expect(
@@ -197,7 +203,7 @@ pub(super) fn looked(
                     message.problem = None;
                     texts::conclude(tx, message)?;
                 }
-                [] if over && message.looked >= 2 => {
+                [] if (over && message.looked >= LOOKS) || planted(Planted::AbsentTooSoon) => {
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
@@ -270,6 +276,7 @@ pub(super) fn decided(
             let provider_id = message.provider_id.clone().unwrap_or_default();
             texts::ended(tx, &mut message, Outcome::Accepted { provider_id })?;
             message.status = Status::Accepted;
+            message.reason = None;
             message.problem = None;
             texts::conclude(tx, message)?;
         }

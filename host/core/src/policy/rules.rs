@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Known, Ruling};
 use crate::model::{Origin, PhoneNumber};
+use crate::planted::{Planted, planted};
 use crate::sms;
 use crate::workflow::Intent;
 
@@ -18,7 +19,12 @@ const KEYWORD_ANSWER: SignedDuration = SignedDuration::from_mins(5);
 /// that the contact wrote since is asked for, and wanted (CTIA Messaging
 /// Principles and Best Practices), as shortly after. The opt-out names both.
 pub(super) fn opt_out(known: &Known<'_>, now: Timestamp) -> Ruling {
-    let Some(out) = &known.contact.opted_out else {
+    let Some(out) = known
+        .contact
+        .opted_out
+        .as_ref()
+        .filter(|_| !planted(Planted::GateForgetsStop))
+    else {
         return Ruling::Pass;
     };
     let id = Some(&known.message.id);

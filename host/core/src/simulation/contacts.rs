@@ -3,15 +3,16 @@
 
 use serde_json::Map;
 
-use super::driver::{Happening, Simulation};
+use super::agenda::Happening;
+use super::driver::Simulation;
+use super::scenario::Fault;
 use super::story::Failure;
 use crate::engine::{
     CallOutcome, CallReport, Calls, Decide, Idempotency, IncomingText, Input, PlaceRequest,
     SendRequest, StartRequest,
 };
 use crate::model::{
-    Conversation, Direction, Message, OptOutSource, Origin, PhoneNumber, Run, RunStatus, Status,
-    keys,
+    Conversation, Direction, Message, OptOutSource, Origin, PhoneNumber, Run, RunStatus, keys,
 };
 use crate::sms::Keyword;
 use crate::workflow::{Intent, OnUnknown};
@@ -24,6 +25,7 @@ const WORDS: &[&str] = &[
     "STOP",
     "please stop texting me",
     "START",
+    "START",
     "HELP",
     "tomorrow at ten",
     "who is this",
@@ -31,44 +33,57 @@ const WORDS: &[&str] = &[
 
 impl Simulation {
     /// Something new happens outside, and something else later.
-    pub(super) fn life(&mut self) -> Result<(), Box<Failure>> {
+    pub(super) fn life(&mut self, number: u32) -> Result<(), Box<Failure>> {
+        self.lived = number;
         let pause = match self.random.below(10) {
             0 => self.random.between(60_000, 30_000_000),
             1..=5 => self.random.between(1, 2_000),
             _ => self.random.between(1_000, 60_000),
         };
-        self.after(pause, Happening::Life);
-        let contacts = self.scenario.contacts.clone();
-        let Some(contact) = self.random.pick(&contacts).cloned() else {
+        let left_out = self.plan.dropped.contains(&number);
+        let pause = if left_out && self.plan.hurry {
+            1
+        } else {
+            pause
+        };
+        if number < self.lives {
+            self.after_as(number + 1, pause, Happening::Life(number + 1));
+        }
+        if left_out {
+            return Ok(());
+        }
+        let Some(contact) = self.random.pick(&self.scenario.contacts).cloned() else {
             return Ok(());
         };
-        match self.random.below(30) {
-            0..=7 => self.writes(&contact),
-            8..=14 => self.calls(&contact),
-            15..=19 => self.program_sends(&contact, Origin::Api),
-            20 => self.program_sends(&contact, Origin::Person),
-            21 => {
+        match self.random.below(60) {
+            0..=5 => self.writes(&contact),
+            6..=10 => self.calls(&contact),
+            11..=36 => {
+                for _ in 0..self.random.between(1, 4) {
+                    self.program_sends(&contact, Origin::Api);
+                }
+            }
+            37 | 38 => self.program_sends(&contact, Origin::Person),
+            39 => {
                 let out = self.random.chance(400);
                 let input = Input::OptOut(contact, out, OptOutSource::Api);
                 self.after(0, Happening::Hook(input, 0));
             }
-            22 | 23 => self.starts(&contact),
-            24 => self.places(&contact),
-            25 => {
+            40..=43 => self.starts(&contact),
+            44 => self.places(&contact),
+            45 => {
                 if let Some(input) = self.conversation_changes_hands()? {
                     self.after(0, Happening::Hook(input, 0));
                 }
             }
-            26 => {
+            46 => {
                 if let Some(input) = self.run_is_cancelled()? {
                     self.after(0, Happening::Hook(input, 0));
                 }
             }
-            27 => {
-                let workflows = self.scenario.workflows.clone();
-                if let Some(workflow) = self.random.pick(&workflows) {
-                    let input = Input::Define(workflow.clone());
-                    self.after(0, Happening::Hook(input, 0));
+            47..=52 => {
+                if self.scenario.faults.weather {
+                    self.weather();
                 }
             }
             _ => {
@@ -101,7 +116,7 @@ impl Simulation {
     /// A webhook, as often as its sender feels like.
     fn hook(&mut self, after: u64, input: Input) {
         self.after(after, Happening::Hook(input.clone(), 0));
-        if !self.calm && self.random.chance(self.scenario.faults.webhook) {
+        if self.fault(Fault::Webhook, self.scenario.faults.webhook) {
             let again = after + self.random.between(0, 20_000);
             self.after(again, Happening::Hook(input, 0));
         }
@@ -299,10 +314,10 @@ impl Simulation {
         let Some(key) = self.random.pick(&all).map(|key| (*key).clone()) else {
             return Ok(None);
         };
-        let conversation: Option<Conversation> = self.get(&key)?;
+        let conversation = self.get::<Conversation>(&key)?;
         Ok(conversation.map(|one| match one.handoff {
-            Some(_) => Input::Release(one.id),
-            None => Input::Take(one.id, "ann".to_owned(), "curious".to_owned()),
+            Some(_) => Input::Release(one.id.clone()),
+            None => Input::Take(one.id.clone(), "ann".to_owned(), "curious".to_owned()),
         }))
     }
 
@@ -312,23 +327,18 @@ impl Simulation {
             if let Some(run) = self.get::<Run>(key)?
                 && run.status == RunStatus::Running
             {
-                return Ok(Some(Input::Cancel(run.id)));
+                return Ok(Some(Input::Cancel(run.id.clone())));
             }
         }
         Ok(None)
     }
 
-    /// A person decides about a text that stayed unknown.
+    /// A person decides about a text that stayed unknown: in a script by what
+    /// the contact got, else as people do.
     pub(super) fn open_review(&mut self) -> Result<Option<Input>, Box<Failure>> {
-        let (from, to) = keys::table(b'o');
-        let mut found = None;
-        for (key, _) in self.state.range(&from, &to) {
-            if let Some(message) = self.get::<Message>(key)?
-                && message.status == Status::NeedsReview
-            {
-                found = Some(message.id);
-                break;
-            }
+        let found = self.in_review()?;
+        if self.script.is_some() {
+            return Ok(found.map(|id| self.truthful(&id)));
         }
         let decision = match self.random.below(3) {
             0 => Decide::Sent,

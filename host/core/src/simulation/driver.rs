@@ -1,49 +1,31 @@
-//! The host of the simulation: takes what happens in the order of the virtual
-//! clock, asks the engine, commits, crashes, and carries out commands.
+//! The world under simulation and its loop: one happening after the other in the
+//! order of the clock. What a host does with an input stands in
+//! [`super::taking`].
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
+use super::agenda::Happening;
 use super::provider::Provider;
 use super::random::Random;
-use super::scenario::Scenario;
+use super::scenario::{Fault, Hit, Plan, Scenario};
+use super::script::Script;
 use super::story::{Failure, Story, Told};
 use super::truth::Truth;
-use crate::engine::{
-    self, Act, Answer, Catalog, Command, Decision, Facts, Gated, InService, Input, Notice, World,
-};
-use crate::model::{
-    CallId, Key, Message, MessageId, PhoneNumber, Revision, Run, State, Task, Timer, keys, record,
-};
+use crate::engine::{Catalog, Input};
+use crate::model::{Key, PhoneNumber, Revision, Run, State, Task, Timer, keys, record};
 use crate::policy::pace::Pace;
+use crate::workflow::Workflow;
 
-/// Something that is going to happen at its time.
-#[derive(Clone, Debug)]
-pub(super) enum Happening {
-    /// Somebody outside does something new.
-    Life,
-    /// A webhook or request of somebody who repeats it until it is answered.
-    Hook(Input, u32),
-    /// The host hands a text over. Gone with the process, like all that carry
-    /// the number of a process.
-    Start(u64, Gated),
-    /// A request reaches the provider, which nothing can call back. The number
-    /// is the delay of the answer, if there is to be one.
-    Arrive(u64, Box<Message>, Option<u64>),
-    /// The host looks at the provider's list.
-    Look(u64, MessageId),
-    /// The host places a call.
-    Place(u64, CallId),
-    /// An answer comes back to the host.
-    Back(u64, Input),
-    /// The host is started again.
-    Restart,
-}
+/// How many events after the last happening still have faults.
+const TAIL: u32 = 40;
+/// After how many events everything is checked, and not only what changed.
+const CHECK_ALL: u64 = 128;
 
 /// What a simulation came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,78 +38,125 @@ pub struct Report {
     pub crashes: u64,
     /// Decisions that the store refused because their facts were old.
     pub conflicts: u64,
+    /// Commits that a full disk refused.
+    pub refused: u64,
+    /// Jumps of the clock.
+    pub jumps: u64,
+    /// Workflow files that were edited or removed.
+    pub edits: u64,
+    /// Attempts that began: the simulated sends.
+    pub sends: u64,
     /// Texts that providers took.
     pub texts: u64,
     /// Attempts whose outcome the host did not see.
     pub unknown: u64,
+    /// Opt-outs that were stored.
+    pub stops: u64,
     /// Texts from contacts that were taken.
     pub received: u64,
     /// Calls that were missed.
     pub missed: u64,
+    /// Firings of schedules.
+    pub firings: u64,
+    /// How much time went by, in milliseconds.
+    pub millis: u64,
 }
 
 /// A world under simulation.
 #[derive(Debug)]
 pub struct Simulation {
     pub(super) seed: u64,
+    /// The stream of chance of what happens now, and those of the others.
     pub(super) random: Random,
+    pub(super) origin: u32,
+    pub(super) streams: HashMap<u32, Random>,
     pub(super) scenario: Scenario,
     pub(super) catalog: Catalog,
+    /// Every definition that was ever in the folder, by hash, and the folder.
+    pub(super) library: BTreeMap<String, Arc<Workflow>>,
+    pub(super) folder: BTreeMap<String, Arc<Workflow>>,
     pub(super) state: State,
-    decoded: RefCell<BTreeMap<Key, Decoded>>,
+    decoded: RefCell<HashMap<Key, Decoded>>,
+    /// The steady clock, and the wall clock with its distance from it.
+    pub(super) time: Timestamp,
+    pub(super) offset: SignedDuration,
     pub(super) now: Timestamp,
-    agenda: BTreeMap<(Timestamp, u64), Happening>,
-    sequence: u64,
+    pub(super) agenda: BTreeMap<(Timestamp, u64), (u32, Happening)>,
+    pub(super) sequence: u64,
+    /// Which happening each timer follows from.
+    pub(super) timers: HashMap<Key, u32>,
     pub(super) process: u64,
     pub(super) down: bool,
+    pub(super) disk_full: bool,
+    pub(super) outage: Timestamp,
+    /// No jump of the clock before this time.
+    pub(super) jumped: Timestamp,
     pub(super) stopped: BTreeSet<PhoneNumber>,
     pub(super) pace: Pace,
     pub(super) provider: Provider,
     pub(super) truth: Truth,
-    pub(super) story: Story,
+    pub(super) story: Option<Story>,
     pub(super) calm: bool,
+    pub(super) script: Option<Script>,
+    pub(super) plan: Plan,
+    pub(super) hits: Vec<Hit>,
+    /// How many happenings there are to be, and how many there were.
+    pub(super) lives: u32,
+    pub(super) lived: u32,
     pub(super) report: Report,
 }
 
 /// A record as it was when this commit wrote it.
 type Decoded = (Revision, Arc<dyn Any + Send + Sync>);
 
-/// How a commit went.
-enum Committed {
-    Yes,
-    /// The facts were old.
-    Conflict,
-    /// The host crashed, before or after it.
-    Crashed,
-}
-
 impl Simulation {
     /// A world that has not begun.
     pub fn new(seed: u64, scenario: Scenario) -> Self {
         let mut simulation = Self {
             seed,
-            random: Random::new(seed),
+            random: Random::stream(seed, 0),
+            origin: 0,
+            streams: HashMap::new(),
             catalog: Catalog::default(),
+            library: BTreeMap::new(),
+            folder: BTreeMap::new(),
             state: State::default(),
             decoded: RefCell::default(),
+            time: scenario.start,
+            offset: SignedDuration::ZERO,
             now: scenario.start,
             agenda: BTreeMap::new(),
             sequence: 0,
+            timers: HashMap::new(),
             process: 1,
-            down: false,
+            down: true,
+            disk_full: false,
+            outage: scenario.start,
+            jumped: scenario.start,
             stopped: BTreeSet::new(),
             pace: Pace::default(),
             provider: Provider::default(),
             truth: Truth::default(),
-            story: Story::default(),
+            story: None,
             calm: false,
+            script: None,
+            plan: Plan::default(),
+            hits: Vec::new(),
+            lives: 0,
+            lived: 0,
             report: Report::default(),
             scenario,
         };
-        for workflow in simulation.scenario.workflows.clone() {
-            simulation.after(0, Happening::Hook(Input::Define(workflow), 0));
+        let all = simulation.scenario.workflows.iter();
+        for workflow in all.chain(&simulation.scenario.edits) {
+            let hash = workflow.hash.clone();
+            simulation.library.insert(hash, Arc::clone(workflow));
         }
-        simulation.after(1_000, Happening::Life);
+        for workflow in &simulation.scenario.workflows {
+            let id = workflow.definition.id.clone();
+            simulation.folder.insert(id, Arc::clone(workflow));
+        }
+        simulation.after(0, Happening::Restart);
         simulation
     }
 
@@ -136,28 +165,47 @@ impl Simulation {
         &self.state
     }
 
-    /// Lets so many events happen, then lets everything come to rest without
-    /// further faults.
+    /// Keeps the story from now on.
+    pub(super) fn with_story(mut self) -> Self {
+        self.story = Some(Story::default());
+        self
+    }
+
+    /// Leaves out what the plan says.
+    pub(super) fn with_plan(mut self, plan: Plan) -> Self {
+        self.folder.retain(|id, _| !plan.files.contains(id));
+        self.library
+            .retain(|_, one| !plan.files.contains(&one.definition.id));
+        self.plan = plan;
+        self
+    }
+
+    /// Lets so many things happen outside, then lets everything come to rest
+    /// without further faults.
     ///
     /// # Errors
-    /// The invariant that did not hold, with the seed and the story.
-    pub fn run(&mut self, events: u64) -> Result<Report, Box<Failure>> {
-        for _ in 0..events {
+    /// The invariant that did not hold, with the seed.
+    pub fn run(&mut self, happenings: u32) -> Result<Report, Box<Failure>> {
+        self.lives = happenings;
+        self.after_as(1, 1_000, Happening::Life(1));
+        while self.lived < self.lives {
             self.event()?;
-            if self.report.events.is_multiple_of(64) {
-                self.check_all()?;
-            }
         }
-        self.rest(3_000)?;
+        for _ in 0..TAIL {
+            self.event()?;
+        }
+        self.rest(5_000)?;
+        let spent = self.time.duration_since(self.scenario.start).as_millis();
+        self.report.millis = u64::try_from(spent).unwrap_or(0);
         Ok(self.report)
     }
 
     /// No new happenings and no faults, until only schedules are left.
-    fn rest(&mut self, most: u64) -> Result<(), Box<Failure>> {
+    pub(super) fn rest(&mut self, most: u64) -> Result<(), Box<Failure>> {
         self.calm = true;
+        self.disk_full = false;
+        self.outage = self.time;
         for _ in 0..most {
-            self.agenda
-                .retain(|_, happening| !matches!(happening, Happening::Life));
             if self.agenda.is_empty() {
                 if let Some(input) = self.open_review()? {
                     self.after(0, Happening::Hook(input, 0));
@@ -168,17 +216,17 @@ impl Simulation {
             }
             self.event()?;
         }
-        Err(self.failure("it does not come to rest"))
+        Err(self.failure("I1: it does not come to rest"))
     }
 
     fn only_schedules(&self) -> Result<bool, Box<Failure>> {
         let (from, to) = keys::table(b't');
         for (key, _) in self.state.range(&from, &to) {
-            match self.get::<Timer>(key)?.map(|timer| timer.task) {
+            match self.get::<Timer>(key)?.as_deref().map(|timer| &timer.task) {
                 None | Some(Task::Tick { .. }) => {}
                 // What a schedule started may go on for ever, as schedules do.
                 Some(Task::Wake { run }) => {
-                    let run: Option<Run> = self.get(&keys::run(&run))?;
+                    let run = self.get::<Run>(&keys::run(run))?;
                     if run.is_none_or(|run| run.contact.is_some()) {
                         return Ok(false);
                     }
@@ -192,278 +240,119 @@ impl Simulation {
     pub(super) fn failure(&self, what: impl Into<String>) -> Box<Failure> {
         Box::new(Failure {
             seed: self.seed,
-            events: self.report.events,
+            happenings: self.lived.max(1),
             what: what.into(),
-            story: self.story.lines(),
+            story: self.story.as_ref().map(Story::lines).unwrap_or_default(),
+            shrunk: None,
         })
     }
 
     pub(super) fn tell(&mut self, line: impl AsRef<str>) {
-        let line = line.as_ref().to_owned();
-        self.story.tell(self.now, Told::Line(line));
+        if let Some(story) = &mut self.story {
+            story.tell(self.now, Told::Line(line.as_ref().to_owned()));
+        }
+    }
+
+    /// Whether chance brings a fault about, here and now.
+    pub(super) fn fault(&mut self, kind: Fault, per_mille: u32) -> bool {
+        if self.calm {
+            return false;
+        }
+        let hit = (kind, self.origin, self.random.drawn());
+        let comes = self.random.chance(per_mille)
+            && !self.plan.without.contains(&kind)
+            && !self.plan.spared.contains(&hit);
+        if comes && self.story.is_some() {
+            self.hits.push(hit);
+        }
+        comes
     }
 
     /// A record, decoded. Most of a simulation is looking at records that did
     /// not change, so what was decoded once is kept.
-    pub(super) fn get<T>(&self, key: &Key) -> Result<Option<T>, Box<Failure>>
+    pub(super) fn get<T>(&self, key: &Key) -> Result<Option<Arc<T>>, Box<Failure>>
     where
-        T: DeserializeOwned + Clone + Send + Sync + 'static,
+        T: DeserializeOwned + Send + Sync + 'static,
     {
         let Some(versioned) = self.state.get(key) else {
             return Ok(None);
         };
         if let Some((revision, known)) = self.decoded.borrow().get(key)
             && *revision == versioned.revision
-            && let Some(known) = known.downcast_ref::<T>()
+            && let Ok(known) = Arc::clone(known).downcast::<T>()
         {
-            return Ok(Some(known.clone()));
+            return Ok(Some(known));
         }
-        let value: T = record::decode(&versioned.value)
+        let value: Arc<T> = record::decode(&versioned.value)
+            .map(Arc::new)
             .map_err(|error| self.failure(format!("{key:?} cannot be read: {error}")))?;
-        let kept: Arc<dyn Any + Send + Sync> = Arc::new(value.clone());
-        let entry = (versioned.revision, kept);
+        let entry = (
+            versioned.revision,
+            Arc::clone(&value) as Arc<dyn Any + Send + Sync>,
+        );
         self.decoded.borrow_mut().insert(key.clone(), entry);
         Ok(Some(value))
     }
 
-    /// Puts something on the agenda.
-    pub(super) fn after(&mut self, millis: u64, happening: Happening) {
-        let delay = SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
-        let at = self.now.checked_add(delay).unwrap_or(Timestamp::MAX);
-        self.sequence += 1;
-        self.agenda.insert((at, self.sequence), happening);
-    }
-
-    fn first_timer(&self) -> Option<(Timestamp, Key)> {
-        let (from, to) = keys::table(b't');
-        let (key, _) = self.state.range(&from, &to).next()?;
-        Some((keys::timer_due(key)?, key.clone()))
-    }
-
-    /// The next thing that happens: of the agenda, or a due timer.
-    fn next(&mut self) -> Option<Happening> {
-        let timer = self.first_timer().filter(|_| !self.down);
-        let first = self.agenda.first_key_value().map(|(key, _)| key.0);
-        let from_timer = match (&timer, first) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some((due, _)), Some(at)) => {
-                let due = (*due).max(self.now);
-                due < at || (due == at && self.random.chance(500))
-            }
-        };
-        if from_timer {
-            let (due, key) = timer?;
-            self.now = self.now.max(due);
-            return Some(Happening::Back(self.process, Input::Timer(key)));
-        }
-        let ((at, _), happening) = self.agenda.pop_first()?;
-        self.now = self.now.max(at);
-        Some(happening)
-    }
-
     /// One event.
-    fn event(&mut self) -> Result<(), Box<Failure>> {
-        let Some(happening) = self.next() else {
+    pub(super) fn event(&mut self) -> Result<(), Box<Failure>> {
+        let Some((origin, happening)) = self.next() else {
             return Ok(());
         };
+        self.enter(origin);
         self.report.events += 1;
         match happening {
-            Happening::Life => self.life(),
+            Happening::Life(number) => self.life(number),
             Happening::Restart => self.restart(),
             Happening::Start(process, gated) if process == self.process => self.start(&gated),
             Happening::Look(process, id) if process == self.process => self.look(&id),
             Happening::Place(process, id) if process == self.process => self.place(id),
             Happening::Arrive(process, message, answer) => self.arrive(process, &message, answer),
-            Happening::Hook(..) | Happening::Back(..) => self.inputs(happening),
+            Happening::Hook(..) | Happening::Back(..) => self.inputs((origin, happening)),
+            Happening::Edit(id, workflow) => self.edit(id, workflow),
+            Happening::Disk(full) => {
+                self.disk_full = full && !self.calm;
+                self.tell(if full {
+                    "the disk is full"
+                } else {
+                    "the disk has room again"
+                });
+                Ok(())
+            }
+            Happening::Jump(millis) => {
+                self.jump(millis);
+                Ok(())
+            }
+            Happening::Outage(millis) => {
+                let time = SignedDuration::from_millis(i64::try_from(millis).unwrap_or(0));
+                self.outage = self.time + time;
+                self.tell(format!("the provider is down for {} s", millis / 1_000));
+                Ok(())
+            }
             // The process that had it is gone.
             Happening::Start(..) | Happening::Look(..) | Happening::Place(..) => Ok(()),
-        }
-    }
-
-    /// Gives an input to the host, sometimes two at once on the same facts.
-    fn inputs(&mut self, first: Happening) -> Result<(), Box<Failure>> {
-        let mut todo = vec![first];
-        if !self.calm && self.random.chance(self.scenario.faults.race) {
-            let soon = self
-                .agenda
-                .iter()
-                .take(4)
-                .find(|(_, one)| matches!(one, Happening::Hook(..) | Happening::Back(..)))
-                .map(|(key, _)| *key);
-            if let Some(key) = soon {
-                todo.extend(self.agenda.remove(&key));
-                self.now = self.now.max(key.0);
-                if self.random.chance(500) {
-                    todo.reverse();
-                }
-            }
-        }
-        let mut decided = Vec::new();
-        for happening in todo {
-            let input = match &happening {
-                Happening::Hook(input, _) if !self.down => input.clone(),
-                Happening::Hook(..) => {
-                    self.again(happening);
-                    continue;
-                }
-                Happening::Back(process, input) if *process == self.process && !self.down => {
-                    input.clone()
-                }
-                _ => continue,
-            };
-            let act = self.decide(&input)?;
-            decided.push((happening, input, act));
-        }
-        for (happening, input, act) in decided {
-            if self.down {
-                // The crash took this one with it.
-                self.again(happening);
-                continue;
-            }
-            self.take(happening, &input, act)?;
+            Happening::Nothing => Ok(()),
+        }?;
+        if self.report.events.is_multiple_of(CHECK_ALL) {
+            self.check_all()?;
         }
         Ok(())
     }
 
-    /// Whoever was not answered asks again.
-    fn again(&mut self, happening: Happening) {
-        if let Happening::Hook(input, tries) = happening {
-            let pause = self.random.between(500, 15_000);
-            self.after(pause, Happening::Hook(input, tries + 1));
-        }
-    }
-
-    fn decide(&mut self, input: &Input) -> Result<Act, Box<Failure>> {
-        let seed = self.random.wide();
-        let mut facts = Facts::default();
-        facts.set_rough(self.pace.is_rough(self.now));
-        for key in engine::expected(input) {
-            let value = self.state.get(&key).cloned();
-            facts.insert(key, value);
-        }
-        for _ in 0..1_000 {
-            let world = World {
-                setup: &self.scenario.setup,
-                workflows: &self.catalog,
-            };
-            let decision = engine::step(world, &facts, input, self.now, seed)
-                .map_err(|error| self.failure(error.to_string()))?;
-            let wanted = match decision {
-                Decision::Act(act) => return Ok(act),
-                Decision::Need(wanted) => wanted,
-                Decision::Turns(wanted) => {
-                    for one in wanted {
-                        let granted = self.pace.turn(&one, self.now);
-                        facts.grant(one.message, granted);
-                    }
-                    continue;
-                }
-            };
-            if wanted.is_empty() {
-                return Err(self.failure(format!("{input:?} needs nothing and does not go on")));
+    /// A file of the folder was edited or removed; a host that is up notices.
+    fn edit(&mut self, id: String, workflow: Option<Arc<Workflow>>) -> Result<(), Box<Failure>> {
+        self.report.edits += 1;
+        let input = match workflow {
+            Some(workflow) => {
+                self.folder.insert(id, Arc::clone(&workflow));
+                Input::Define(workflow)
             }
-            for key in wanted {
-                let value = self.state.get(&key).cloned();
-                facts.insert(key, value);
+            None => {
+                self.folder.remove(&id);
+                Input::Undefine(id)
             }
-        }
-        Err(self.failure(format!("{input:?} always needs more")))
-    }
-
-    fn take(
-        &mut self,
-        happening: Happening,
-        input: &Input,
-        mut act: Act,
-    ) -> Result<(), Box<Failure>> {
-        let mut how = self.commit(input, &act)?;
-        if matches!(how, Committed::Conflict) {
-            self.report.conflicts += 1;
-            act = self.decide(input)?;
-            how = self.commit(input, &act)?;
-        }
-        match how {
-            Committed::Yes => {}
-            Committed::Crashed => {
-                self.again(happening);
-                return Ok(());
-            }
-            Committed::Conflict => {
-                return Err(self.failure(format!("{input:?} conflicts with nobody")));
-            }
-        }
-        for notice in act.notices {
-            match notice {
-                Notice::Stopped(phone) => self.stopped.insert(phone),
-                Notice::Resumed(phone) => self.stopped.remove(&phone),
-                Notice::Slowed(sender, until) => {
-                    self.pace.slow(&sender, until, self.now);
-                    true
-                }
-                Notice::Broken(sender, until, problem) => self.pace.hold(&sender, until, &problem),
-                Notice::Works(sender) => self.pace.works(&sender),
-            };
-        }
-        for command in act.commands {
-            let process = self.process;
-            let pause = self.random.between(0, 30);
-            match command {
-                Command::Send(gated) => self.after(pause, Happening::Start(process, gated)),
-                Command::Look(id) => self.after(pause, Happening::Look(process, id)),
-                Command::Place(id) => self.after(pause, Happening::Place(process, id)),
-            }
-        }
-        if let (Input::Define(workflow), Answer::Version { now, .. }) = (input, &act.answer) {
-            let in_service = InService {
-                workflow: Arc::clone(workflow),
-                version: *now,
-            };
-            let by_hash = &mut self.catalog.by_hash;
-            by_hash.insert(workflow.hash.clone(), Arc::clone(workflow));
-            let id = workflow.definition.id.clone();
-            self.catalog.in_service.insert(id, in_service);
-        }
-        if let Happening::Hook(_, tries) = happening {
-            // A report on a text whose id the host does not know yet comes again.
-            if matches!(input, Input::Report(_)) && act.answer == Answer::Unknown && tries < 8 {
-                self.again(happening);
-                return Ok(());
-            }
-            self.acknowledged(input, &act.answer)?;
-        }
+        };
+        self.after(0, Happening::Back(self.process, input));
         Ok(())
-    }
-
-    fn commit(&mut self, input: &Input, act: &Act) -> Result<Committed, Box<Failure>> {
-        let holds = act
-            .batch
-            .preconditions
-            .iter()
-            .all(|one| one.holds(self.state.get(one.key()).map(|value| value.revision)));
-        if !holds {
-            return Ok(Committed::Conflict);
-        }
-        let crashes = !self.calm
-            && !matches!(input, Input::Define(_))
-            && self.random.chance(self.scenario.faults.crash);
-        if crashes && self.random.chance(500) {
-            self.crash("before");
-            return Ok(Committed::Crashed);
-        }
-        let (entries, commands) = (act.entries.clone(), act.commands.clone());
-        let told = Told::Commit(Box::new(input.clone()), entries, commands);
-        self.story.tell(self.now, told);
-        let before = self.state_before(&act.batch);
-        if let Err(failed) = self.state.commit(&act.batch) {
-            return Err(self.failure(format!("{failed:?} held a moment ago")));
-        }
-        self.report.commits += 1;
-        self.check_commit(input, act, &before)?;
-        if crashes {
-            self.crash("after");
-            return Ok(Committed::Crashed);
-        }
-        Ok(Committed::Yes)
     }
 }

@@ -7,8 +7,11 @@
 //! - I3 No attempt begins while an earlier one of the text may have had an effect.
 //! - I4 Texts of one conversation leave in the order in which they were asked for.
 //! - I5 An acknowledged event has its effects once.
+//! - I6 A timer acts once and not before its time; a schedule fires once for an
+//!   instant.
+//! - I7 A run keeps the definition it began with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::driver::Simulation;
@@ -22,13 +25,14 @@ use crate::model::{
 pub(super) type Checked = Result<(), Box<Failure>>;
 
 impl Simulation {
-    /// What the keys of a batch held before it.
-    pub(super) fn state_before(&self, batch: &Batch) -> BTreeMap<Key, Arc<[u8]>> {
-        let held = batch.writes.keys().filter_map(|key| {
-            let value = self.state.get(key)?;
-            Some((key.clone(), Arc::clone(&value.value)))
+    /// The timers that a batch removes.
+    pub(super) fn timers_before(&self, batch: &Batch) -> Vec<Arc<[u8]>> {
+        let removed = batch.writes.iter().filter_map(|(key, value)| {
+            keys::timer_due(key)?;
+            let held = self.state.get(key).filter(|_| value.is_none())?;
+            Some(Arc::clone(&held.value))
         });
-        held.collect()
+        removed.collect()
     }
 
     /// Checks everything that a commit touched.
@@ -36,9 +40,18 @@ impl Simulation {
         &mut self,
         input: &Input,
         act: &Act,
-        before: &BTreeMap<Key, Arc<[u8]>>,
+        removed: &[Arc<[u8]>],
     ) -> Checked {
+        let mut timers = Vec::with_capacity(removed.len());
+        for bytes in removed {
+            let timer: Timer = record::decode(bytes)
+                .map_err(|error| self.failure(format!("a timer cannot be read: {error}")))?;
+            timers.push(timer);
+        }
+        let tick = |timer: &Timer| matches!(timer.task, Task::Tick { .. });
+        self.truth.ticking = matches!(input, Input::Timer(_)) && timers.iter().any(tick);
         self.note_entries(input, act)?;
+        self.check_timer(input, act)?;
         if let Input::Decide(id, _) = input {
             self.truth.resent.insert(id.clone());
         }
@@ -74,20 +87,16 @@ impl Simulation {
             self.check_key(&head)?;
         }
         for (key, value) in &act.batch.writes {
-            let old = before.get(key);
-            match (key.as_bytes().first(), value) {
-                (Some(b'r' | b'c' | b's' | b'p'), Some(_)) => self.check_key(key)?,
-                (Some(b't'), None) => {
-                    if let Some(bytes) = old {
-                        let timer: Timer = self.decode(key, bytes)?;
-                        self.check_owner(&timer)?;
-                    }
-                }
-                _ => {}
+            if let (Some(b'r' | b'c' | b's' | b'p'), Some(_)) = (key.as_bytes().first(), value) {
+                self.check_key(key)?;
             }
+        }
+        for timer in &timers {
+            self.check_owner(timer)?;
         }
         for command in &act.commands {
             if let Command::Send(gated) = command {
+                self.check_gate(gated.message())?;
                 let mark = keys::text_in_flight(gated.message());
                 if self.state.get(&mark).is_none() {
                     let text = format!("I3: {} may be sent without a mark", gated.message());
@@ -98,13 +107,19 @@ impl Simulation {
         Ok(())
     }
 
-    fn decode<T: serde::de::DeserializeOwned>(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-    ) -> Result<T, Box<Failure>> {
-        record::decode(bytes)
-            .map_err(|error| self.failure(format!("{key:?} cannot be read: {error}")))
+    /// I6: a timer that is acted on is due, and does not act again.
+    fn check_timer(&self, input: &Input, act: &Act) -> Checked {
+        let Input::Timer(key) = input else {
+            return Ok(());
+        };
+        let early = keys::timer_due(key).is_none_or(|due| due > self.now);
+        if early && !act.batch.is_empty() {
+            return Err(self.failure(format!("I6: a timer acts before its time, {}", self.now)));
+        }
+        if !early && self.state.get(key).is_some() {
+            return Err(self.failure("I6: a timer has acted and will act again"));
+        }
+        Ok(())
     }
 
     fn check_key(&self, key: &Key) -> Checked {
@@ -148,7 +163,7 @@ impl Simulation {
         let Some(key) = timer else {
             return Ok(false);
         };
-        let timer: Option<Timer> = self.get(key)?;
+        let timer = self.get::<Timer>(key)?;
         Ok(timer.is_some_and(|timer| {
             timer.task == *task && keys::timer_due(key).is_some_and(|due| due == timer.due)
         }))
@@ -187,7 +202,7 @@ impl Simulation {
             return Err(self.failure(text));
         }
         if let Some(phone) = &run.contact {
-            let contact: Option<Contact> = self.get(&keys::contact(phone))?;
+            let contact = self.get::<Contact>(&keys::contact(phone))?;
             if !contact.is_some_and(|one| one.runs.iter().any(|one| one.run == run.id)) {
                 let text = format!("I1: {phone} does not know of {}", run.id);
                 return Err(self.failure(text));
@@ -198,7 +213,7 @@ impl Simulation {
 
     fn check_contact(&self, contact: &Contact) -> Checked {
         for one in &contact.runs {
-            let run: Option<Run> = self.get(&keys::run(&one.run))?;
+            let run = self.get::<Run>(&keys::run(&one.run))?;
             if run.is_none_or(|run| run.status != RunStatus::Running) {
                 let text = format!("I1: {} still names {}", contact.phone, one.run);
                 return Err(self.failure(text));
@@ -212,7 +227,7 @@ impl Simulation {
             return Ok(());
         }
         let id = &message.id;
-        let head: Option<Conversation> = self.get(&keys::conversation(&message.conversation))?;
+        let head = self.get::<Conversation>(&keys::conversation(&message.conversation))?;
         let Some(head) = head else {
             return Err(self.failure(format!("I1: {id} has no conversation")));
         };
@@ -267,16 +282,16 @@ impl Simulation {
         let Some(first) = head.lane.first() else {
             return Ok(true);
         };
-        let message: Option<Message> = self.get(&keys::message(first))?;
+        let message = self.get::<Message>(&keys::message(first))?;
         let text = Task::Text {
             message: first.clone(),
         };
-        self.armed(message.and_then(|one| one.timer).as_ref(), &text)
+        self.armed(message.as_ref().and_then(|one| one.timer.as_ref()), &text)
     }
 
     fn check_conversation(&self, head: &Conversation) -> Checked {
         if let Some(id) = &head.in_flight {
-            let message: Option<Message> = self.get(&keys::message(id))?;
+            let message = self.get::<Message>(&keys::message(id))?;
             let there =
                 message.is_some_and(|one| matches!(one.status, Status::Sending | Status::Unknown));
             if !there {
@@ -292,7 +307,7 @@ impl Simulation {
             return Err(self.failure(format!("I4: {} has a text twice", head.id)));
         }
         for id in &head.lane {
-            let message: Option<Message> = self.get(&keys::message(id))?;
+            let message = self.get::<Message>(&keys::message(id))?;
             if message.is_none_or(|one| one.status != Status::Queued) {
                 let text = format!("I4: {} is in the lane of {} and not queued", id, head.id);
                 return Err(self.failure(text));
@@ -321,7 +336,7 @@ impl Simulation {
         for (key, _) in self.state.range(&from, &to) {
             let name = String::from_utf8_lossy(key.as_bytes()).into_owned();
             if let Some(id) = MessageId::parse(name.trim_start_matches("i/")) {
-                let message: Option<Message> = self.get(&keys::message(&id))?;
+                let message = self.get::<Message>(&keys::message(&id))?;
                 if message.is_none_or(|one| one.status != Status::Sending) {
                     return Err(self.failure(format!("I3: {id} is marked and not sending")));
                 }
@@ -343,8 +358,14 @@ impl Simulation {
                 return Err(self.failure(format!("I1: {} is {word} for ever", message.id)));
             }
         }
+        for (connection, id) in &self.truth.answered {
+            let name = (connection.clone(), id.clone());
+            if !self.truth.received.contains_key(&name) {
+                return Err(self.failure(format!("I5: {id} was answered and never taken")));
+            }
+        }
         for name in &self.truth.must_be_missed {
-            let id: Option<CallId> = self.get(&keys::provider_call(&name.0, &name.1))?;
+            let id = self.get::<CallId>(&keys::provider_call(&name.0, &name.1))?;
             let raised = id.and_then(|id| self.truth.missed.get(id.as_str()).copied());
             if raised != Some(1) {
                 let text = format!("I5: {} was missed {raised:?} times", name.1);

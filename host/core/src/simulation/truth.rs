@@ -9,8 +9,8 @@ use super::driver::Simulation;
 use super::invariants::Checked;
 use crate::engine::{Act, Answer, CallOutcome, Calls, Delivery, Input};
 use crate::model::{
-    Contact, ConversationId, Direction, Message, MessageId, Origin, Outcome, PhoneNumber, Run,
-    RunStatus, Status, keys,
+    Contact, Conversation, ConversationId, Direction, Message, MessageId, Origin, Outcome,
+    PhoneNumber, Run, RunId, RunStatus, Status, keys,
 };
 use crate::sms::Keyword;
 use crate::workflow::OnUnknown;
@@ -37,6 +37,14 @@ pub(super) struct Truth {
     pub(super) missed: BTreeMap<String, u32>,
     /// The missed calls that were acknowledged, by connection and foreign id.
     pub(super) must_be_missed: BTreeSet<(String, String)>,
+    /// The definition that each run began with.
+    pub(super) began: BTreeMap<RunId, String>,
+    /// Whether what happens now is the timer of a schedule.
+    pub(super) ticking: bool,
+    /// Which schedules fired for which instants.
+    pub(super) fired: BTreeSet<(String, String)>,
+    /// The texts that requests with an idempotency key made.
+    pub(super) requested: BTreeMap<String, MessageId>,
 }
 
 impl Simulation {
@@ -49,6 +57,23 @@ impl Simulation {
                     {
                         let asked = self.truth.asked.entry(conversation.clone()).or_default();
                         asked.push(message.clone());
+                        let message = message.clone();
+                        self.check_words(&message)?;
+                    }
+                }
+                "run.started" => {
+                    if let Some(run) = &entry.run {
+                        self.note_run(run)?;
+                    }
+                }
+                "schedule.skipped" => {
+                    let word = |name| entry.data.get(name).map(ToString::to_string);
+                    self.note_firing(word("workflow"), word("at"))?;
+                }
+                "contact.opted_out" => {
+                    self.report.stops += 1;
+                    if let Some(phone) = &entry.contact {
+                        self.check_stopped(phone)?;
                     }
                 }
                 "message.received" | "message.unrouted" => {
@@ -80,6 +105,39 @@ impl Simulation {
         Ok(())
     }
 
+    /// I2: an opt-out calls off what waits and ends the runs.
+    fn check_stopped(&self, phone: &PhoneNumber) -> Checked {
+        let Some(contact) = self.get::<Contact>(&keys::contact(phone))? else {
+            return Err(self.failure(format!("I2: {phone} opted out and is not stored")));
+        };
+        if let Some(run) = contact.runs.first() {
+            return Err(self.failure(format!("I2: {} goes on for {phone}", run.run)));
+        }
+        let confirmation = contact
+            .opted_out
+            .as_ref()
+            .and_then(|out| out.confirmation.as_ref());
+        for thread in &contact.threads {
+            let key = keys::conversation(&thread.conversation);
+            let Some(head) = self.get::<Conversation>(&key)? else {
+                continue;
+            };
+            let mut waiting = head.lane.iter().chain(&head.deferred);
+            if let Some(id) = waiting.find(|id| Some(*id) != confirmation) {
+                return Err(self.failure(format!("I2: {id} still waits for {phone}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// I2: a send starts when its gate commits.
+    pub(super) fn check_gate(&mut self, id: &MessageId) -> Checked {
+        match self.get::<Message>(&keys::message(id))? {
+            Some(message) => self.check_start(&message),
+            None => Err(self.failure(format!("I3: {id} may be sent and is not stored"))),
+        }
+    }
+
     /// The host answered a webhook or request.
     pub(super) fn acknowledged(&mut self, input: &Input, answer: &Answer) -> Checked {
         match input {
@@ -95,6 +153,15 @@ impl Simulation {
                 }
             }
             Input::OptOut(phone, true, _) => self.stop_acknowledged(phone)?,
+            Input::Send(request) => {
+                if let (Some(asked), Answer::Message(id)) = (&request.idempotency, answer) {
+                    let first = self.truth.requested.entry(asked.key.clone());
+                    if first.or_insert_with(|| id.clone()) != id {
+                        let text = format!("I5: the request {} made {id} too", asked.key);
+                        return Err(self.failure(text));
+                    }
+                }
+            }
             Input::Report(report) => {
                 if let (Delivery::OptedOut(_), Some(id)) = (&report.delivery, &report.id)
                     && *answer == Answer::Done
@@ -130,7 +197,7 @@ impl Simulation {
     /// An opt-out counts, unless an opt-in was committed between its commit and
     /// its answer (a repeated webhook, answered late).
     fn stop_acknowledged(&mut self, phone: &PhoneNumber) -> Checked {
-        let contact: Option<Contact> = self.get(&keys::contact(phone))?;
+        let contact = self.get::<Contact>(&keys::contact(phone))?;
         if contact.is_some_and(|contact| contact.opted_out.is_some()) {
             let since = (self.now, None);
             self.truth.stopped.entry(phone.clone()).or_insert(since);
@@ -190,6 +257,8 @@ impl Simulation {
             return Ok(());
         }
         let id = &message.id;
+        self.report.sends += 1;
+        self.check_limit(message)?;
         if message.attempts.len() > had + 1 {
             return Err(self.failure(format!("I3: {id} began two attempts at once")));
         }
@@ -231,6 +300,23 @@ impl Simulation {
         self.check_order(message)
     }
 
+    /// I3: refusals are not tried against without end.
+    fn check_limit(&self, message: &Message) -> Checked {
+        let refused = message
+            .attempts
+            .iter()
+            .filter(|one| matches!(one.outcome, Some(Outcome::Refused { .. })) && !one.limited);
+        let most = usize::try_from(self.scenario.setup.limits.attempts).unwrap_or(usize::MAX);
+        if refused.count() < most || self.truth.resent.contains(&message.id) {
+            return Ok(());
+        }
+        let text = format!(
+            "I3: {} was refused {most} times and is tried again",
+            message.id
+        );
+        Err(self.failure(text))
+    }
+
     /// Nothing leaves for a run that was ended, but what a person sends again.
     fn check_run_alive(&self, message: &Message) -> Checked {
         let Origin::Run { run, .. } = &message.origin else {
@@ -239,7 +325,7 @@ impl Simulation {
         if self.truth.resent.contains(&message.id) {
             return Ok(());
         }
-        let run: Option<Run> = self.get(&keys::run(run))?;
+        let run = self.get::<Run>(&keys::run(run))?;
         if run.is_some_and(|run| run.status == RunStatus::Cancelled) {
             let text = format!("I2: {} leaves and its run was ended", message.id);
             return Err(self.failure(text));

@@ -211,7 +211,7 @@ fn a_slow_last_look_still_counts() {
     host.wait(3);
     assert!(looks(&mut host) > 2);
     assert_eq!(host.message(&id).status, Status::Unknown);
-    for _ in 0..2 {
+    for _ in 0..4 {
         let finding = Finding::Candidates(vec![]);
         host.take(Input::Looked(id.clone(), finding));
     }

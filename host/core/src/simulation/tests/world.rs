@@ -1,7 +1,7 @@
 //! A small business under stress: two agents, five workflows, providers of all
 //! kinds, chosen by the seed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -14,15 +14,29 @@ use crate::engine::tests::build::{
 use crate::engine::{Calls, Connection};
 use crate::workflow::expression::{Pattern, Template, Value};
 use crate::workflow::{
-    Action, Again, CancelOn, Handoff, Intent, Missed, On, OnUnknown, Overlap, Schedule, Set,
-    TextFilter, TimeOfDay, Wait, Workflow,
+    Action, Again, CancelOn, Definition, Handoff, Intent, Missed, On, OnUnknown, Overlap, Schedule,
+    Send, Set, TextFilter, TimeOfDay, Wait, Workflow,
 };
 
-fn workflows() -> Vec<Arc<Workflow>> {
+/// The files as they are at first, and what they may be edited to: every text of
+/// a second version says `(v2)`.
+static FILES: LazyLock<[Vec<Arc<Workflow>>; 2]> =
+    LazyLock::new(|| [workflows(""), workflows(" (v2)")]);
+
+fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
+    let send = |body: &str| send(&format!("{body}{mark}"));
+    let send_with = |body: &str, change: &dyn Fn(&mut Send)| {
+        send_with(&format!("{body}{mark}"), |send| change(send))
+    };
+    let described = |one: &mut Definition| {
+        if !mark.is_empty() {
+            one.description = Some("v2".to_owned());
+        }
+    };
     let answers = Action::Handoff(Handoff {
         to: "ann".to_owned(),
         reason: None,
-        reply: Some(Template::new("A person will answer you.").unwrap()),
+        reply: Some(Template::new(&format!("A person will answer you.{mark}")).unwrap()),
         release_after: Some(3_600),
     });
     let first = workflow(
@@ -39,6 +53,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
             ("person", "not answer.timed_out", answers),
         ],
         |one| {
+            described(one);
             one.enroll.again = Again::Always;
             one.cancel_on = vec![CancelOn::OptOut, CancelOn::Handoff, CancelOn::CallAnswered];
         },
@@ -50,9 +65,12 @@ fn workflows() -> Vec<Arc<Workflow>> {
             ("settle", "", wait(45)),
             ("text", "", send("We tried to reach you.")),
         ],
-        |one| one.cancel_on = vec![CancelOn::Reply],
+        |one| {
+            described(one);
+            one.cancel_on = vec![CancelOn::Reply];
+        },
     );
-    let by_desk = |body| send_with(body, |send| send.agent = Some("desk".to_owned()));
+    let by_desk = |body| send_with(body, &|send| send.agent = Some("desk".to_owned()));
     let day = Action::Wait(Wait {
         seconds: 86_400,
         at: Some(TimeOfDay {
@@ -71,6 +89,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
             ("forever", "", reply(None)),
         ],
         |one| {
+            described(one);
             one.intent = Intent::Marketing;
             one.cancel_on = vec![CancelOn::Reply, CancelOn::OptOut];
         },
@@ -85,13 +104,14 @@ fn workflows() -> Vec<Arc<Workflow>> {
             (
                 "a",
                 "",
-                send_with("It costs 10 ({{ event.id }}).", |send| {
+                send_with("It costs 10 ({{ event.id }}).", &|send| {
                     send.on_unknown = OnUnknown::Resend;
                 }),
             ),
             ("b", "", send("Shall I book it ({{ event.id }})?")),
         ],
         |one| {
+            described(one);
             one.intent = Intent::Conversation;
             one.enroll.again = Again::Always;
         },
@@ -109,7 +129,7 @@ fn workflows() -> Vec<Arc<Workflow>> {
         "clock",
         every_six_hours,
         vec![("set", "", set), ("wait", "", wait(30_000))],
-        |_| {},
+        described,
     );
     vec![first, later, nurture, price, clock]
 }
@@ -145,7 +165,8 @@ pub(super) fn stress(seed: u64) -> Scenario {
     let many = random.between(1, 4) as usize;
     Scenario {
         setup,
-        workflows: workflows(),
+        workflows: FILES[0].clone(),
+        edits: FILES[1].clone(),
         contacts: ["+13125550123", "+12125550124", "+14155550125"]
             .iter()
             .take(many)
@@ -154,10 +175,12 @@ pub(super) fn stress(seed: u64) -> Scenario {
         // Just before the night on which clocks go back in the United States.
         start: "2026-10-31T20:00:00Z".parse::<Timestamp>().unwrap(),
         faults: Faults {
-            crash: *random.pick(&[0, 20, 60, 150]).unwrap(),
+            crash: *random.pick(&[0, 10, 30, 100]).unwrap(),
             send: *random.pick(&[0, 200, 600]).unwrap(),
             webhook: *random.pick(&[0, 200, 500]).unwrap(),
             race: *random.pick(&[0, 100, 400]).unwrap(),
+            disk: *random.pick(&[0, 0, 10, 50]).unwrap(),
+            weather: random.chance(700),
             list: random.chance(700),
         },
     }
