@@ -70,6 +70,8 @@ fn proof_after_years_the_store_is_as_large_as_what_lives() {
     let unknown = host.send("Is it known?");
     host.result(SendResult::Unknown(problem("timeout")));
     host.wait(DAY);
+    // The provider has no list, and says so when it is asked.
+    host.take(Input::Looked(unknown.clone(), Finding::Unsupported));
     assert_eq!(host.message(&unknown).status, Status::NeedsReview);
     host.accept();
 
