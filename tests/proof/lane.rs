@@ -198,6 +198,7 @@ impl Lane {
 }
 
 /// One line of figures of a proof.
+#[expect(clippy::print_stdout, reason = "a proof says what it saw")]
 pub(crate) fn summary(what: &str, figures: &Figures, starts: &[Duration], begun: Instant) {
     let mut sorted = starts.to_vec();
     sorted.sort_unstable();
