@@ -219,37 +219,78 @@ async fn a_damaged_snapshot_is_only_missed_when_it_is_needed() {
 }
 
 /// What is found out while running poisons, and the next start mends it.
-#[tokio::test]
-async fn a_state_found_damaged_is_rebuilt_by_the_next_start() {
+async fn check_found_damaged(ruined: &str, name: &[u8], fine: &str) {
     let dir = tempfile::tempdir().unwrap();
     let store = Sled::open(test_options(dir.path())).unwrap();
-    done(
-        &store,
-        batch([("a", Some(&b"1"[..])), ("b", Some(&b"1"[..]))]),
-    )
-    .await;
+    let both = [(ruined, Some(&b"1"[..])), (fine, Some(&b"1"[..]))];
+    done(&store, batch(both)).await;
     store.checkpoint().await.unwrap();
-    let ruin = |tree: &sled::Tree| tree.insert(b"\x01a", b"?").map(|_| ());
+    let ruin = |tree: &sled::Tree| tree.insert(name, b"?").map(|old| assert!(old.is_some()));
     store
         .shared
         .view()
         .as_ref()
-        .map(|view| ruin(&view.db))
+        .map(|view| ruin(view.base.db()))
         .unwrap()
         .unwrap();
-    let error = store.get(&key("a")).await.unwrap_err();
+    let error = store.get(&key(ruined)).await.unwrap_err();
     assert!(matches!(error, Error::Rotten(_)), "{error}");
-    assert!(store.get(&key("b")).await.unwrap().is_some(), "reads go on");
+    assert!(
+        store.get(&key(fine)).await.unwrap().is_some(),
+        "reads go on"
+    );
     let error = store
-        .commit(batch([("b", Some(&b"2"[..]))]))
+        .commit(batch([(fine, Some(&b"2"[..]))]))
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Poisoned(_)), "{error}");
     drop(store);
     let store = Sled::open(test_options(dir.path())).unwrap();
-    assert_eq!(&*store.get(&key("a")).await.unwrap().unwrap().value, b"1");
+    assert_eq!(
+        &*store.get(&key(ruined)).await.unwrap().unwrap().value,
+        b"1"
+    );
     assert!(!dir.path().join("rebuild").exists());
-    assert_eq!(done(&store, batch([("b", Some(&b"2"[..]))])).await, 2);
+    assert_eq!(done(&store, batch([(fine, Some(&b"2"[..]))])).await, 2);
+}
+
+#[tokio::test]
+async fn a_state_found_damaged_is_rebuilt_by_the_next_start() {
+    check_found_damaged("b", b"\x01b", "a").await;
+    check_found_damaged("a", b"\x03a", "b").await;
+}
+
+/// Nothing is wrong with a state of another layout: it is built anew, and nothing
+/// is kept of it.
+#[tokio::test]
+async fn a_state_in_another_layout_is_built_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    work(&store, 0..120).await;
+    store.snapshot().await.unwrap();
+    work(&store, 120..180).await;
+    let expected = all(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    for layout in [None, Some(&[0, 0, 0, 1])] {
+        let sled = sled::open(dir.path().join("sled")).unwrap();
+        match layout {
+            None => drop(sled.remove([0, 1]).unwrap().unwrap()),
+            Some(layout) => drop(sled.insert([0, 1], layout).unwrap().unwrap()),
+        }
+        // What would be seen if it were believed.
+        sled.insert(b"\x01zeta", &[0; 12]).unwrap();
+        drop(sled);
+        let store = Sled::open(test_options(dir.path())).unwrap();
+        assert!(all(&store).await == expected);
+        store.close().await.unwrap();
+        drop(store);
+        let names = names(dir.path());
+        assert!(
+            !names.iter().any(|name| name.starts_with("sled.")),
+            "{names:?}"
+        );
+    }
 }
 
 #[tokio::test]

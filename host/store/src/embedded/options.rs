@@ -29,6 +29,8 @@ pub struct Options {
     /// The most bytes that the share of the disk comes to: a tenth of a large one
     /// is far more than the store needs to stay safe.
     pub reserve_percent_limit: u64,
+    /// How many bytes a block of pairs should have, before it is compressed.
+    pub(crate) block_bytes: usize,
     pub(crate) disk: Disk,
     pub(crate) boot: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Options {
             reserve_bytes: 512 * MIB,
             reserve_percent: 10,
             reserve_percent_limit: 4096 * MIB,
+            block_bytes: 16 * 1024,
             disk: Disk::default(),
             boot: claim::boot_id(),
         }
