@@ -50,7 +50,7 @@ impl Builder {
 }
 
 /// A block as it can be read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Block {
     plain: Vec<u8>,
     /// Where each pair begins.
@@ -58,8 +58,11 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Reads a block; `None` if it is none.
+    /// Reads a block; `None` if it is none. Nothing at all is a block without pairs.
     pub(super) fn unpack(packed: &[u8]) -> Option<Self> {
+        if packed.is_empty() {
+            return Some(Self::default());
+        }
         let (size, packed) = lz4_flex::block::uncompressed_size(packed).ok()?;
         if size > LONGEST {
             return None;

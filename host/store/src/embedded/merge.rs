@@ -166,13 +166,18 @@ impl Place<'_> {
             .iter()
             .rposition(|pair| matches!(pair.cell, Source::Old(_)));
         let moved = moved.map_or(0, |last| last + 1);
-        while parts.len() > 1
-            && let Some((start, fresh)) = parts.pop_if(|(start, _)| *start >= moved)
-        {
-            let Some(first) = pairs.get(start) else {
-                continue;
-            };
-            self.base.put(&name(first.key), &self.pack(fresh)?)?;
+        let stay = parts.iter().take_while(|(start, _)| *start < moved);
+        let fresh = parts.split_off(stay.count().max(1));
+        // Named first and filled then: sled cuts its own nodes up by the number of
+        // names, and writes all of a node again that it cuts.
+        for named in [true, false] {
+            for (_, part) in &fresh {
+                let Some(first) = part.first() else {
+                    continue;
+                };
+                let packed = if named { Vec::new() } else { self.pack(part)? };
+                self.base.put(&name(first.key), &packed)?;
+            }
         }
         let mut ready = Vec::with_capacity(parts.len());
         for (_, part) in &parts {
