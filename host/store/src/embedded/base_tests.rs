@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ringback_core::model::{Key, Revision, Versioned};
 
-use super::Base;
+use super::{Base, Block};
 use crate::embedded::disk::Disk;
 use crate::embedded::journal::frame::Writes;
 use crate::embedded::memtable::{Layers, Memtable};
@@ -279,6 +279,38 @@ fn story() -> Vec<Round> {
 #[test]
 fn loses_and_doubles_nothing_at_any_stop() {
     World::new(None).play(&story());
+}
+
+/// A crash between the two halves of a cut leaves the right one in both places, if
+/// the commits that are replayed touch the right one alone.
+#[test]
+fn what_a_crash_left_over_never_comes_back() {
+    for later in [
+        // The right half goes: the left one then reaches as far as both did.
+        vec![Change::Clear(0, 8, 2)],
+        // The left half is cut up itself, just where the right one begins.
+        vec![Change::Put(0, 6, 100), Change::Put(0, 7, 100)],
+        vec![Change::Put(0, 3, 60), Change::Clear(0, 8, 2)],
+    ] {
+        let mut world = World::new(None);
+        let round = |first, stop, second| Round {
+            first,
+            stop,
+            second,
+        };
+        world.play(&[
+            // Ten pairs of 28 bytes: nearly more than a block may have.
+            round(vec![Change::Fill(0, 0, 10, 10)], None, vec![]),
+            round(vec![Change::Put(0, 8, 60)], Some(1), vec![]),
+        ]);
+        let halves: Vec<_> = world.base.db().range([3]..[4]).values().collect();
+        let halves = halves.iter().map(|packed| packed.as_ref().unwrap());
+        let lengths: Vec<_> = halves
+            .map(|packed| Block::unpack(packed).unwrap().len())
+            .collect();
+        assert_eq!(lengths, [10, 2], "not the case to test");
+        world.play(&[round(later, None, vec![])]);
+    }
 }
 
 /// Whether the story ends well with a fault.
