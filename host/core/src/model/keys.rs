@@ -60,8 +60,8 @@ pub fn is_only_appended(key: &Key) -> bool {
 }
 
 /// Whether keys of this one's table come about in the order in which they sort, as
-/// good as: their first part is a time, or an id made of one. It depends on the
-/// first byte alone.
+/// good as: they begin with a time, an id made of one, or one of few words and then
+/// such an id. It depends on the first byte alone.
 ///
 /// A hint to a store about how to lay pairs out, never about what they mean: one
 /// that sorts otherwise is only kept at a higher price. The answer for a table
@@ -70,7 +70,7 @@ pub fn is_only_appended(key: &Key) -> bool {
 pub fn is_in_order_of_time(key: &Key) -> bool {
     matches!(
         key.as_bytes().first(),
-        Some(b'a' | b'c' | b'e' | b'i' | b'j' | b'm' | b'o' | b'r' | b't' | b'u')
+        Some(b'a' | b'c' | b'e' | b'i' | b'j' | b'm' | b'o' | b'q' | b'r' | b't' | b'u')
     )
 }
 

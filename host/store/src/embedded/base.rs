@@ -28,7 +28,7 @@ use crate::{Direction, Error};
 /// How pairs lie in sled. To be changed with the meaning of a byte in there, or
 /// with what `keys::is_in_order_of_time` says: a state of another layout is
 /// rebuilt.
-const LAYOUT: u32 = 2;
+pub(super) const LAYOUT: u32 = 2;
 
 const APPLIED: [u8; 1] = [0];
 const LAID_OUT: [u8; 2] = [0, 1];

@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringback_core::model::{Key, keys};
+
+use super::base::LAYOUT;
 use super::tests::{all, names, test_options, work};
 use super::{Sled, journal::segment};
 use crate::conformance::{batch, done, key};
@@ -305,4 +308,13 @@ async fn rebuilds_from_a_snapshot_with_nothing_after_it() {
     let store = Sled::open(test_options(dir.path())).unwrap();
     assert!(all(&store).await == expected);
     assert_eq!(done(&store, batch([("a", Some(&b"1"[..]))])).await, 61);
+}
+
+/// A state that is laid out by another list must not be believed.
+#[test]
+fn another_list_of_tables_is_another_layout() {
+    let in_blocks = (0..=u8::MAX).filter(|table| keys::is_in_order_of_time(&Key::new([*table])));
+    let in_blocks: Vec<u8> = in_blocks.collect();
+    let layout = (LAYOUT, &*in_blocks);
+    assert_eq!(layout, (2, &b"aceijmoqrtu"[..]), "change LAYOUT with it");
 }
