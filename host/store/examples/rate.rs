@@ -61,17 +61,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A run at its next revision, and five records of its own.
+/// A run at its next revision, and five records of its own: four in tables that
+/// grow in order of time, one in a table of hashes.
 fn batch(task: u64, number: u64) -> Batch {
-    let write = |place: u64| {
-        let number = if place == 0 { 0 } else { number };
-        let mut key = vec![place as u8];
-        key.extend(task.to_be_bytes());
-        key.extend(number.to_be_bytes());
-        (Key::new(key), Some(Arc::from([place as u8; 200])))
+    let write = |table: &u8| {
+        let number = if *table == b'r' { 0 } else { number };
+        let mut key = vec![*table, b'/'];
+        if *table == b'k' {
+            let spread = (task << 32 | number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            key.extend(spread.to_be_bytes());
+        } else {
+            key.extend(number.to_be_bytes());
+            key.extend(task.to_be_bytes());
+        }
+        (Key::new(key), Some(Arc::from([*table; 200])))
     };
     Batch {
         preconditions: Vec::new(),
-        writes: (0..6).map(write).collect(),
+        writes: b"rcejok".iter().map(write).collect(),
     }
 }

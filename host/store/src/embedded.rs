@@ -6,7 +6,11 @@
 //! state that does not open is rebuilt from snapshot and journal.
 
 pub mod archive;
+mod base;
+mod block;
+mod blocks;
 mod bytes;
+mod cache;
 mod cells;
 mod claim;
 mod committer;
@@ -15,6 +19,7 @@ mod disk;
 mod journal;
 mod keeper;
 mod memtable;
+mod merge;
 mod options;
 mod plant;
 mod quiet;
@@ -194,7 +199,7 @@ fn stop(
     let finish = keeper.ok().filter(|_| sound);
     let saved = finish.as_ref().map_or(Ok(()), Keeper::checkpoint);
     let Some(View {
-        db, file, claim, ..
+        base, file, claim, ..
     }) = shared.view_mut().take()
     else {
         return saved;
@@ -204,10 +209,10 @@ fn stop(
     drop(file);
     if shared.poisoned().is_some() {
         // A sled that failed may never return from being dropped.
-        std::mem::forget(db);
+        std::mem::forget(base);
         return saved;
     }
-    drop(db);
+    drop(base);
     if let (Some(keeper), Ok(())) = (&finish, &saved) {
         claim::end_run(&shared.dir, &shared.dir.join(start::STATE), &keeper.disk)?;
     }

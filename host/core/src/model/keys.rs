@@ -59,6 +59,21 @@ pub fn is_only_appended(key: &Key) -> bool {
     matches!(key.as_bytes().first(), Some(b'e' | b'j' | b'm' | b'q'))
 }
 
+/// Whether keys of this one's table come about in the order in which they sort, as
+/// good as: they begin with a time, an id made of one, or one of few words and then
+/// such an id. It depends on the first byte alone.
+///
+/// A hint to a store about how to lay pairs out, never about what they mean: one
+/// that sorts otherwise is only kept at a higher price. The answer for a table
+/// that is in use changes only together with the layout version of every store
+/// that asks, since such a state has to be laid out anew.
+pub fn is_in_order_of_time(key: &Key) -> bool {
+    matches!(
+        key.as_bytes().first(),
+        Some(b'a' | b'c' | b'e' | b'i' | b'j' | b'm' | b'o' | b'q' | b'r' | b't' | b'u')
+    )
+}
+
 /// All keys of a table: from the first to just after the last.
 pub fn table(table: u8) -> (Key, Key) {
     (Key::new([table, b'/']), Key::new([table, b'/' + 1]))

@@ -65,11 +65,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn name(n: u8) -> Key {
-    // Prefixes of one another, and bytes at both ends.
-    Key::new(match n % 3 {
-        0 => vec![n + 1],
-        1 => vec![n, 0],
-        _ => vec![n, 255, 255],
+    // Prefixes of one another, and bytes at both ends; in tables of either layout,
+    // and several keys in each.
+    let table = b'a' + n / 4;
+    Key::new(match n % 4 {
+        0 => vec![table],
+        1 => vec![table, 0],
+        2 => vec![table, 0, n],
+        _ => vec![table, 255, 255],
     })
 }
 

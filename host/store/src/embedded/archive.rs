@@ -3,11 +3,13 @@
 //! is read back goes through the rebuild that every start knows.
 //!
 //! ```text
-//! "RBARCH1\n"                                  every number big-endian
+//! "RBARCH2\n"                                  every number big-endian
 //! a snapshot, as it stands in `snapshots/`
 //! the groups of commits after its start, as they stand in the journal
 //! 0: u32  groups: u64  end: u64  CRC-32 of all before: u32
 //! ```
+//!
+//! `RBARCH1`, which is still read, holds a snapshot of the first form.
 //!
 //! So an archive of a store that is written to is exact as of `end`: all pairs,
 //! with the revisions they had, and the next commit after an import is `end + 1`.
@@ -31,7 +33,7 @@ use crate::Error;
 pub use super::compact::{Compacted, compact};
 
 const MAGIC: &[u8; 6] = b"RBARCH";
-const VERSION: u8 = b'1';
+const VERSION: u8 = b'2';
 
 /// For frames outside a segment; there is nothing that they could be mixed with.
 const SALT: u64 = 0;
@@ -233,8 +235,8 @@ impl<R: Read> Archive<R> {
         let mut head = [0; 8];
         let read = archive.read(&mut head);
         match (head.strip_prefix(MAGIC), read) {
-            (Some([VERSION, b'\n']), Ok(())) => Ok(archive),
-            (Some([b'2'..=b'9', _]), Ok(())) => Err(archive
+            (Some([b'1' | VERSION, b'\n']), Ok(())) => Ok(archive),
+            (Some([b'3'..=b'9', _]), Ok(())) => Err(archive
                 .problem("a newer ringback wrote it; import it with that one or a later one")),
             (_, Err(error @ Error::Io { .. })) => Err(error),
             _ if head.starts_with(b"RBSNAP") => Err(archive.problem(

@@ -1,10 +1,14 @@
-//! How keys and values lie in sled's one tree. Nothing else names sled's keys.
+//! How a value lies in sled's one tree: as a cell, under its key or in a block.
 //!
 //! | first byte | then | value |
 //! |---|---|---|
-//! | 0 | | the last revision that was applied |
-//! | 1 | the key | revision, 0, the value; or revision, 1, place in its commit, pieces |
+//! | 0 | | see `base` |
+//! | 1 | the key | a cell |
 //! | 2 | revision, place in its commit, number | a piece of a long value |
+//! | 3 | the first key that it may hold | a block: see `blocks` |
+//!
+//! A cell is the revision, 0 and the value; or the revision, 1, the place in its
+//! commit and the number of pieces.
 //!
 //! Long values are cut into pieces: what exceeds sled's segment size it keeps
 //! in loose files, which our sync of its `db` file would not reach.
@@ -13,18 +17,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ringback_core::model::{Key, Revision, Versioned};
-use sled::{IVec, Tree};
+use sled::Tree;
 
+use super::base::{Base, Found};
 use super::bytes::{Reader, length};
-use super::memtable::Memtable;
-use crate::Error;
+use super::memtable::Written;
+use crate::{Direction, Error};
 
 /// The longest value that is kept whole.
-const WHOLE: usize = 32 * 1024;
+pub(super) const WHOLE: usize = 32 * 1024;
 /// The size of a piece.
 const PIECE: usize = 24 * 1024;
 
-const APPLIED: [u8; 1] = [0];
+/// Revision and kind.
+const SHORTEST: usize = 9;
+
 const CELL: u8 = 1;
 const PIECES: u8 = 2;
 
@@ -36,88 +43,80 @@ pub(super) fn state(error: sled::Error) -> Error {
     }
 }
 
-/// The last revision that was applied; 0 in a new tree.
-pub(super) fn applied(tree: &Tree) -> Result<Revision, Error> {
-    match tree.get(APPLIED).map_err(state)? {
-        Some(bytes) => Reader(&bytes).u64().ok_or_else(|| broken("the revision")),
-        None => Ok(0),
-    }
+/// Which commit wrote a cell.
+pub(super) fn revision(key: &Key, cell: &[u8]) -> Result<Revision, Error> {
+    Ok(Cell::read(cell, key)?.revision)
 }
 
-/// Which commit last wrote a key.
-pub(super) fn revision(tree: &Tree, key: &Key) -> Result<Option<Revision>, Error> {
-    let cell = tree.get(cell_key(key)).map_err(state)?;
-    cell.map(|cell| Ok(Cell::read(&cell, key)?.revision))
-        .transpose()
-}
-
-/// The value of a key.
-pub(super) fn get(tree: &Tree, key: &Key) -> Result<Option<Versioned>, Error> {
-    let cell = tree.get(cell_key(key)).map_err(state)?;
-    cell.map(|cell| value(tree, key, &cell)).transpose()
-}
-
-/// The cells of a range, in order from either end, for [`value`] to read.
+/// The single cells of a range, in order from either end.
 pub(super) fn range(
     tree: &Tree,
     from: &Key,
     to: Option<&Key>,
-) -> impl DoubleEndedIterator<Item = Result<(Key, IVec), Error>> + use<> {
-    let to = to.map_or_else(|| vec![CELL + 1], cell_key);
-    let range = tree.range(cell_key(from)..to);
-    range.map(|pair| {
-        let (key, cell) = pair.map_err(state)?;
-        Ok((Key::new(key.get(1..).unwrap_or_default()), cell))
+    direction: Direction,
+) -> impl Iterator<Item = Result<(Key, Found), Error>> + use<> {
+    let to = to.map_or_else(|| vec![CELL + 1], name);
+    let from = name(from);
+    // sled does not like a range that ends before it begins.
+    let mut range = (from <= to).then(|| tree.range(from..to));
+    std::iter::from_fn(move || {
+        let pair = match direction {
+            Direction::Forward => range.as_mut()?.next()?,
+            Direction::Backward => range.as_mut()?.next_back()?,
+        };
+        Some(pair.map_err(state).map(|(key, cell)| {
+            let key = Key::new(key.get(1..).unwrap_or_default());
+            (key, Found::Cell(cell))
+        }))
     })
 }
 
-/// Brings a memtable into sled; doing so again changes nothing. `last` is the
-/// last commit it holds, if it is now the last one of the state.
-///
-/// Key by key and not as one batch of sled's, which would keep readers out: they
-/// look into the memtable first, and after a crash in the middle the journal is
-/// replayed from before.
-pub(super) fn apply(tree: &Tree, table: &Memtable, last: Option<Revision>) -> Result<(), Error> {
-    let (mut name, mut cell) = (Vec::new(), Vec::new());
-    for (key, written) in table.iter() {
-        name.clear();
-        name.push(CELL);
-        name.extend(key.as_bytes());
-        let (revision, place) = (written.revision, written.place);
-        let old = match &written.value {
-            None => tree.remove(&name),
-            Some(value) => {
-                cell.clear();
-                cell.extend(revision.to_be_bytes());
-                if value.len() <= WHOLE {
-                    cell.push(0);
-                    cell.extend(value.iter());
-                } else {
-                    let parts = value.chunks(PIECE);
-                    cell.push(1);
-                    cell.extend(place.to_be_bytes());
-                    cell.extend(length(parts.len()).to_be_bytes());
-                    for (number, part) in (0..).zip(parts) {
-                        let piece = piece_key(revision, place, number);
-                        tree.insert(piece, part).map_err(state)?;
-                    }
-                }
-                tree.insert(&name, &*cell)
-            }
-        };
-        let Some(old) = old.map_err(state)? else {
-            continue;
-        };
-        let old = Cell::read(&old, key)?;
-        // The same commit applied again has put the same pieces.
-        if !old.is_of(revision, place) {
-            for piece in old.pieces() {
-                tree.remove(piece).map_err(state)?;
-            }
+/// The cell of a write, `None` if it deletes. A value longer than `whole` is cut,
+/// and its pieces are put into sled.
+pub(super) fn encode(
+    base: &Base,
+    written: &Written,
+    whole: usize,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(value) = &written.value else {
+        return Ok(None);
+    };
+    let (revision, place) = (written.revision, written.place);
+    let mut cell = Vec::with_capacity(SHORTEST + value.len().min(whole));
+    cell.extend(revision.to_be_bytes());
+    if value.len() <= whole {
+        cell.push(0);
+        cell.extend(value.iter());
+    } else {
+        let parts = value.chunks(PIECE);
+        cell.push(1);
+        cell.extend(place.to_be_bytes());
+        cell.extend(length(parts.len()).to_be_bytes());
+        for (number, part) in (0..).zip(parts) {
+            base.put(&piece_key(revision, place, number), part)?;
         }
     }
-    if let Some(last) = last {
-        tree.insert(APPLIED, &last.to_be_bytes()).map_err(state)?;
+    Ok(Some(cell))
+}
+
+/// How long the cell of a value is.
+pub(super) fn size(value: &[u8], whole: usize) -> usize {
+    SHORTEST + if value.len() <= whole { value.len() } else { 8 }
+}
+
+/// Removes the pieces of a cell that a write has replaced.
+pub(super) fn remove_pieces(
+    base: &Base,
+    key: &Key,
+    old: &[u8],
+    written: &Written,
+) -> Result<(), Error> {
+    let old = Cell::read(old, key)?;
+    // The same commit applied again has put the same pieces.
+    if !old.is_of(written.revision, written.place) {
+        for piece in old.pieces() {
+            base.remove(&piece)?;
+        }
     }
     Ok(())
 }
@@ -189,7 +188,8 @@ pub(super) fn value(tree: &Tree, key: &Key, bytes: &[u8]) -> Result<Versioned, E
     })
 }
 
-fn cell_key(key: &Key) -> Vec<u8> {
+/// The name of a key's own cell.
+pub(super) fn name(key: &Key) -> Vec<u8> {
     let mut name = Vec::with_capacity(1 + key.as_bytes().len());
     name.push(CELL);
     name.extend(key.as_bytes());
@@ -210,6 +210,7 @@ fn piece_key(revision: Revision, place: u32, number: u32) -> [u8; 17] {
     name
 }
 
-fn broken(what: &str) -> Error {
+/// Something that cannot be what was written.
+pub(super) fn broken(what: &str) -> Error {
     Error::Rotten(format!("what it holds for {what} cannot be read"))
 }

@@ -8,7 +8,6 @@ use std::sync::mpsc::Receiver;
 use ringback_core::model::{Key, Revision, Versioned};
 use tokio::sync::oneshot;
 
-use super::cells;
 use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
@@ -86,20 +85,20 @@ impl Keeper {
     /// Brings what is in memory into sled, up to the commit that is returned. What
     /// an earlier checkpoint began and did not finish comes first.
     fn checkpoint_once(&self) -> Result<Revision, Error> {
-        let (db, file, Frozen { table, upto }) = {
+        let (base, file, Frozen { table, upto }) = {
             let mut view = self.shared.view_mut();
             let view = view.as_mut().ok_or(Error::Closed)?;
             let path = &self.shared.dir;
             let file = view.file.try_clone().map_err(Error::io("open", path))?;
             let frozen = view.layers.freeze(self.shared.revision());
-            (view.db.clone(), file, frozen)
+            (Arc::clone(&view.base), file, frozen)
         };
         let state = self.shared.dir.join(STATE);
         if self.disk.planted(Plant::CheckpointFirst) {
             start::write_checkpoint(&self.shared.dir, upto, &self.disk)?;
         }
-        let applied = cells::apply(&db, &table, Some(upto));
-        let flushed = applied.and_then(|()| self.disk.flush(&db, &state));
+        let applied = base.apply(&table, Some(upto));
+        let flushed = applied.and_then(|()| self.disk.flush(base.db(), &state));
         if let Err(error) = flushed {
             // A sled that failed stays so until it is opened again. All of it is in
             // the journal, and the next start replays it.

@@ -20,7 +20,8 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// The least bytes of journal before a full snapshot is written. 128 MiB.
     pub snapshot_bytes: u64,
-    /// And the least percentage of the last snapshot's size. 50.
+    /// And the least percentage of the last snapshot's size. 100: the snapshot is
+    /// compressed and the journal is not, so that is a fifth of what it holds, about.
     pub snapshot_percent: u64,
     /// The least free bytes of the disk. 512 MiB.
     pub reserve_bytes: u64,
@@ -29,6 +30,8 @@ pub struct Options {
     /// The most bytes that the share of the disk comes to: a tenth of a large one
     /// is far more than the store needs to stay safe.
     pub reserve_percent_limit: u64,
+    /// How many bytes a block of pairs should have, before it is compressed.
+    pub(crate) block_bytes: usize,
     pub(crate) disk: Disk,
     pub(crate) boot: Option<String>,
 }
@@ -50,10 +53,11 @@ impl Options {
             segment_bytes: 16 * MIB,
             checkpoint_bytes: 16 * MIB,
             snapshot_bytes: 128 * MIB,
-            snapshot_percent: 50,
+            snapshot_percent: 100,
             reserve_bytes: 512 * MIB,
             reserve_percent: 10,
             reserve_percent_limit: 4096 * MIB,
+            block_bytes: 16 * 1024,
             disk: Disk::default(),
             boot: claim::boot_id(),
         }

@@ -30,6 +30,10 @@ pub(crate) enum Plant {
     ReplaceInPlace,
     /// What was replayed from a segment whose sync failed is built on as it is.
     SkipSettle,
+    /// A block that is cut up keeps its left part alone.
+    ForgetRightHalf,
+    /// What comes at the end of a table takes the place of its last block.
+    OverwriteEdge,
 }
 
 impl Disk {

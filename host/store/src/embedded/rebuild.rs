@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ringback_core::model::Revision;
 
-use super::cells;
+use super::base::Base;
 use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Memtable;
@@ -36,6 +36,24 @@ pub(super) fn rebuild(
     }
     swap(options, state, &aside)?;
     tracing::warn!(commits = end, "the state is rebuilt");
+    Ok(end)
+}
+
+/// Rebuilds a state that is merely laid out in another way. The old one is removed
+/// by the first start that opens the new one.
+///
+/// # Errors
+/// As `rebuild`.
+pub(super) fn renew(
+    options: &Options,
+    state: &Path,
+    journal: &Journal,
+    at_least: Revision,
+) -> Result<Revision, Error> {
+    remove_replaced(state, &options.disk)?;
+    let end = build(options, state, journal, at_least)?;
+    swap(options, state, &state.with_extension(REPLACED))?;
+    tracing::info!(commits = end, "the state is built anew");
     Ok(end)
 }
 
@@ -73,8 +91,8 @@ pub(super) fn build(
     journal: &Journal,
     at_least: Revision,
 ) -> Result<Revision, Error> {
-    let base = newest_whole(&options.dir.join(SNAPSHOTS))?;
-    let (from, at_least) = match &base {
+    let snapshot = newest_whole(&options.dir.join(SNAPSHOTS))?;
+    let (from, at_least) = match &snapshot {
         Some((_, start, end)) => (start + 1, at_least.max(*end)),
         None => (1, at_least),
     };
@@ -92,18 +110,18 @@ pub(super) fn build(
     if fresh.exists() {
         options.disk.remove_all(&fresh)?;
     }
-    let db = start::open_new(&fresh, options)?;
-    if let Some((path, ..)) = &base {
-        load(&db, path)?;
+    let base = start::open_new(&fresh, options)?;
+    if let Some((path, ..)) = &snapshot {
+        load(&base, path)?;
     }
     let mut table = Memtable::default();
     journal.replay(from, |group| {
         start::add_group(&mut table, group);
-        start::drain(&db, &mut table, PORTION)
+        start::drain(&base, &mut table, PORTION)
     })?;
-    cells::apply(&db, &table, Some(end))?;
-    options.disk.flush(&db, &fresh)?;
-    drop(db);
+    base.apply(&table, Some(end))?;
+    options.disk.flush(base.db(), &fresh)?;
+    drop(base);
     let path = fresh.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     options.disk.sync(&file, &path)?;
@@ -133,7 +151,7 @@ fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Err
 /// How much is read before it is brought into sled.
 const PORTION: usize = 16 * 1024 * 1024;
 
-fn load(db: &sled::Db, path: &Path) -> Result<(), Error> {
+fn load(base: &Base, path: &Path) -> Result<(), Error> {
     let mut reader = snapshot::open(path)?;
     // Long values of one commit need places of their own; the snapshot does not
     // say which they had, so all are numbered through.
@@ -142,10 +160,9 @@ fn load(db: &sled::Db, path: &Path) -> Result<(), Error> {
     while let Some((key, pair)) = reader.next()? {
         table.restore(key, pair, place);
         place = place.wrapping_add(1);
-        start::drain(db, &mut table, PORTION)?;
+        start::drain(base, &mut table, PORTION)?;
     }
-    cells::apply(db, &table, None)?;
-    Ok(())
+    base.apply(&table, None)
 }
 
 /// Where to keep a directory that did not open.

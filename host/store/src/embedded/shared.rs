@@ -5,12 +5,13 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{
-    Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 use std::time::Duration;
 
 use ringback_core::model::Revision;
 
+use super::base::Base;
 use super::claim::Claim;
 use super::disk::Disk;
 use super::memtable::Layers;
@@ -21,7 +22,7 @@ use crate::{Error, Health};
 /// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
 /// would print every value.
 pub(super) struct View {
-    pub(super) db: sled::Db,
+    pub(super) base: Arc<Base>,
     /// What sled may not have yet.
     pub(super) layers: Layers,
     /// Our own descriptor of sled's file, opened before anything was written.
@@ -85,7 +86,7 @@ impl Shared {
             return Err(Error::Closed);
         };
         let state = State {
-            tree: &view.db,
+            base: &view.base,
             layers: &view.layers,
         };
         read(state).inspect_err(|error| self.notice(error))

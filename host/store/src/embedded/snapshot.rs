@@ -2,11 +2,16 @@
 //! for carrying a store elsewhere. It knows files and pairs, not sled.
 //!
 //! ```text
-//! "RBSNAP1\n"  start: u64                      every number big-endian
-//! key length: u32 (never 0)  value length: u32  revision: u64  key  value
+//! "RBSNAP2\n"  start: u64                      every number big-endian
+//! packed length: u32 (never 0)  plain length: u32  a portion, as LZ4
 //! ...
 //! 0: u32  pairs: u64  end: u64  CRC-32 of all before: u32
+//!
+//! a portion, any number of
+//! key length: u32 (never 0)  value length: u32  revision: u64  key  value
 //! ```
+//!
+//! `RBSNAP1`, which is still read, has the pairs where this one has portions.
 //!
 //! A snapshot is taken while commits go on: `start` is the last commit applied
 //! before the first pair was read, `end` the last one applied when the last
@@ -22,13 +27,24 @@ use std::path::{Path, PathBuf};
 
 use ringback_core::model::{Key, Revision, Versioned};
 
-use super::bytes::length;
+use super::bytes::{self, length};
 use super::disk::{Disk, FRESH, Stream};
 use super::summed::Summed;
 use crate::{Error, MAX_KEY, MAX_VALUE};
 
-const MAGIC: &[u8; 8] = b"RBSNAP1\n";
+const MAGIC: &[u8; 8] = b"RBSNAP2\n";
+/// Of the form in which pairs are not compressed.
+const PLAIN: &[u8; 8] = b"RBSNAP1\n";
 const EXTENSION: &str = "snapshot";
+
+/// How many bytes of pairs make a portion: more would compress hardly better.
+const PORTION: usize = 256 * 1024;
+
+/// The longest portion that is read: one pair more than fits.
+const LONGEST: usize = PORTION + HEAD + MAX_KEY + MAX_VALUE;
+
+/// What a pair takes beside key and value.
+const HEAD: usize = 16;
 
 /// What to do about a snapshot that cannot be read.
 const ADVICE: &str = "put this file back from a backup, or import the latest export into a new \
@@ -40,6 +56,8 @@ pub(super) struct Encoder<W> {
     /// For messages.
     path: PathBuf,
     pairs: u64,
+    /// The pairs that wait until there are enough of them.
+    portion: Vec<u8>,
 }
 
 impl<W: Write> Encoder<W> {
@@ -48,6 +66,7 @@ impl<W: Write> Encoder<W> {
             out: Summed::new(out),
             path: path.to_path_buf(),
             pairs: 0,
+            portion: Vec::new(),
         };
         encoder.put(&[MAGIC, &start.to_be_bytes()])?;
         Ok(encoder)
@@ -55,17 +74,36 @@ impl<W: Write> Encoder<W> {
 
     pub(super) fn pair(&mut self, key: &Key, value: &Versioned) -> Result<(), Error> {
         self.pairs += 1;
+        let (key, bytes) = (key.as_bytes(), &*value.value);
+        self.portion.extend(length(key.len()).to_be_bytes());
+        self.portion.extend(length(bytes.len()).to_be_bytes());
+        self.portion.extend(value.revision.to_be_bytes());
+        self.portion.extend(key);
+        self.portion.extend(bytes);
+        if self.portion.len() < PORTION {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Writes the pairs that wait.
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.portion.is_empty() {
+            return Ok(());
+        }
+        let packed = lz4_flex::block::compress(&self.portion);
+        let plain = length(self.portion.len());
+        self.portion.clear();
         self.put(&[
-            &length(key.as_bytes().len()).to_be_bytes(),
-            &length(value.value.len()).to_be_bytes(),
-            &value.revision.to_be_bytes(),
-            key.as_bytes(),
-            &value.value,
+            &length(packed.len()).to_be_bytes(),
+            &plain.to_be_bytes(),
+            &packed,
         ])
     }
 
     /// Writes the end. Returns where it was written to, how many pairs and bytes.
     pub(super) fn finish(mut self, end: Revision) -> Result<(W, u64, u64), Error> {
+        self.flush()?;
         let pairs = self.pairs;
         self.put(&[&[0; 4], &pairs.to_be_bytes(), &end.to_be_bytes()])?;
         let sum = self.out.sum();
@@ -127,6 +165,11 @@ pub(super) struct Reader<R> {
     start: Revision,
     pairs: u64,
     end: Option<Revision>,
+    /// Whether pairs come in portions.
+    packed: bool,
+    /// The portion that is being read, and how far it is.
+    portion: Vec<u8>,
+    at: usize,
 }
 
 /// Opens a snapshot's file.
@@ -144,9 +187,14 @@ impl<R: Read> Reader<R> {
             start: 0,
             pairs: 0,
             end: None,
+            packed: true,
+            portion: Vec::new(),
+            at: 0,
         };
-        if reader.array::<8>()? != *MAGIC {
-            return Err(reader.damaged("it is not a snapshot"));
+        match &reader.array::<8>()? {
+            MAGIC => {}
+            PLAIN => reader.packed = false,
+            _ => return Err(reader.damaged("it is not a snapshot")),
         }
         reader.start = u64::from_be_bytes(reader.array()?);
         Ok(reader)
@@ -172,6 +220,21 @@ impl<R: Read> Reader<R> {
         if self.end.is_some() {
             return Ok(None);
         }
+        if self.packed {
+            if self.at == self.portion.len() && !self.turn()? {
+                return Ok(None);
+            }
+            let mut rest = bytes::Reader(self.portion.get(self.at..).unwrap_or_default());
+            let pair = raw_pair(&mut rest).map(|(key, revision, value)| {
+                let value = value.into();
+                (Key::new(key), Versioned { revision, value })
+            });
+            let at = self.portion.len() - rest.0.len();
+            let pair = pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
+            self.at = at;
+            self.pairs += 1;
+            return Ok(Some(pair));
+        }
         let key = u32::from_be_bytes(self.array()?) as usize;
         if key == 0 {
             self.footer()?;
@@ -188,9 +251,40 @@ impl<R: Read> Reader<R> {
         Ok(Some((key, Versioned { revision, value })))
     }
 
+    /// Reads the next portion. `false` once the end was reached and its sum is
+    /// right.
+    fn turn(&mut self) -> Result<bool, Error> {
+        let packed = u32::from_be_bytes(self.array()?) as usize;
+        if packed == 0 {
+            self.footer()?;
+            return Ok(false);
+        }
+        let plain = u32::from_be_bytes(self.array()?) as usize;
+        if plain > LONGEST || packed > lz4_flex::block::get_maximum_output_size(LONGEST) {
+            return Err(self.damaged("a portion of it is longer than one can be"));
+        }
+        let packed = self.bytes(packed)?;
+        let portion = lz4_flex::block::decompress(&packed, plain).ok();
+        let portion = portion.filter(|portion| portion.len() == plain && plain > 0);
+        self.portion = portion.ok_or_else(|| self.damaged("a portion of it cannot be read"))?;
+        self.at = 0;
+        Ok(true)
+    }
+
     /// Reads it to its end. Returns the last commit it may show the work of.
     pub(super) fn verify(mut self) -> Result<Revision, Error> {
-        while self.next()?.is_some() {}
+        if !self.packed {
+            while self.next()?.is_some() {}
+            return self.end();
+        }
+        while self.turn()? {
+            let mut rest = bytes::Reader(&self.portion);
+            while !rest.0.is_empty() {
+                let pair = raw_pair(&mut rest);
+                pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
+                self.pairs += 1;
+            }
+        }
         self.end()
     }
 
@@ -240,6 +334,16 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// Key, revision and value of the next pair of a portion.
+fn raw_pair<'a>(reader: &mut bytes::Reader<'a>) -> Option<(&'a [u8], Revision, &'a [u8])> {
+    let (key, value) = (reader.length()?, reader.length()?);
+    if key == 0 || key > MAX_KEY || value > MAX_VALUE {
+        return None;
+    }
+    let revision = reader.u64()?;
+    Some((reader.take(key)?, revision, reader.take(value)?))
+}
+
 /// The snapshots of a directory, newest first.
 pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
@@ -253,3 +357,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

@@ -4,11 +4,12 @@
 use std::fs::{self, File};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::model::Revision;
-use sled::Db;
 
+use super::base::Base;
 use super::cells;
 use super::claim;
 use super::disk::Disk;
@@ -47,6 +48,9 @@ enum Opened<T> {
     Fine(T),
     /// For somebody to look at, later; the state is rebuilt.
     Damaged(String),
+    /// Nothing is wrong with it, and this program lays pairs out in another way;
+    /// it is rebuilt too.
+    Outdated,
 }
 
 /// Opens the store of a directory.
@@ -84,30 +88,42 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     } else {
         open_and_replay(&state, options, &journal, checkpointed)?
     };
-    let (db, replayed, end) = match opened {
-        Opened::Fine(opened) => opened,
-        Opened::Damaged(why) => {
-            tracing::error!(
-                state = %state.display(), %why,
-                "the state is not to be trusted; rebuilding it from snapshot and journal"
-            );
-            checkpointed = rebuild::rebuild(options, &state, &journal, checkpointed)?;
-            write_checkpoint(dir, checkpointed, disk)?;
-            if marker.exists() {
-                disk.remove(&marker)?;
-                disk.sync_dir(dir)?;
+    let (base, replayed, end) = if let Opened::Fine(opened) = opened {
+        opened
+    } else {
+        checkpointed = match opened {
+            Opened::Damaged(why) => {
+                tracing::error!(
+                    state = %state.display(), %why,
+                    "the state is not to be trusted; rebuilding it from snapshot and journal"
+                );
+                rebuild::rebuild(options, &state, &journal, checkpointed)?
             }
-            match open_and_replay(&state, options, &journal, checkpointed)? {
-                Opened::Fine(opened) => opened,
-                Opened::Damaged(why) => return Err(Error::State(why)),
+            Opened::Fine(_) | Opened::Outdated => {
+                tracing::info!(
+                    state = %state.display(),
+                    "an earlier ringback laid the state out in another way; building it anew \
+                     from snapshot and journal, which may take a while"
+                );
+                rebuild::renew(options, &state, &journal, checkpointed)?
             }
+        };
+        write_checkpoint(dir, checkpointed, disk)?;
+        if marker.exists() {
+            disk.remove(&marker)?;
+            disk.sync_dir(dir)?;
+        }
+        match open_and_replay(&state, options, &journal, checkpointed)? {
+            Opened::Fine(opened) => opened,
+            Opened::Damaged(why) => return Err(Error::State(why)),
+            Opened::Outdated => return Err(Error::State("it is laid out wrongly".into())),
         }
     };
     rebuild::remove_replaced(&state, disk)?;
     let path = state.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     let view = View {
-        db,
+        base: Arc::new(base),
         layers: Layers::new(replayed),
         file,
         claim,
@@ -139,16 +155,20 @@ fn open_and_replay(
     options: &Options,
     journal: &Journal,
     checkpointed: Revision,
-) -> Result<Opened<(Db, Memtable, Revision)>, Error> {
-    let db = match open(state, options)? {
-        Opened::Fine(db) => db,
+) -> Result<Opened<(Base, Memtable, Revision)>, Error> {
+    let base = match open(state, options)? {
+        Opened::Fine(base) => base,
         Opened::Damaged(why) => return Ok(Opened::Damaged(why)),
+        Opened::Outdated => return Ok(Opened::Outdated),
     };
     // Kept from being dropped while a panic unwinds: that would flush, and a
     // sled that has lost its way never returns from it.
-    let db = ManuallyDrop::new(db);
+    let base = ManuallyDrop::new(base);
     let replayed = quietly(|| {
-        let applied = cells::applied(&db)?;
+        if !base.is_laid_out()? {
+            return Ok(None);
+        }
+        let applied = base.applied()?;
         // What a checkpoint synced has to be there. If it is not, sled recovered
         // to an earlier point than it should have.
         if applied < checkpointed {
@@ -159,15 +179,19 @@ fn open_and_replay(
         let mut table = Memtable::default();
         let end = journal.replay(checkpointed + 1, |group| {
             add_group(&mut table, group);
-            drain(&db, &mut table, REPLAYED)
+            drain(&base, &mut table, REPLAYED)
         })? - 1;
-        Ok((applied, table, end))
+        Ok(Some((applied, table, end)))
     });
     match replayed {
-        Ok(Ok((applied, table, end))) if end >= applied => {
-            Ok(Opened::Fine((ManuallyDrop::into_inner(db), table, end)))
+        Ok(Ok(Some((applied, table, end)))) if end >= applied => {
+            Ok(Opened::Fine((ManuallyDrop::into_inner(base), table, end)))
         }
-        Ok(Ok((applied, _, end))) => Err(Error::Damaged {
+        Ok(Ok(None)) => {
+            drop(ManuallyDrop::into_inner(base));
+            Ok(Opened::Outdated)
+        }
+        Ok(Ok(Some((applied, _, end)))) => Err(Error::Damaged {
             file: options.dir.join(JOURNAL),
             what: format!(
                 "it ends with commit {end}, and commit {applied} was acknowledged; {}",
@@ -175,11 +199,11 @@ fn open_and_replay(
             ),
         }),
         Ok(Err(Error::Rotten(why))) => {
-            drop(ManuallyDrop::into_inner(db));
+            drop(ManuallyDrop::into_inner(base));
             Ok(Opened::Damaged(why))
         }
         Ok(Err(error)) => {
-            drop(ManuallyDrop::into_inner(db));
+            drop(ManuallyDrop::into_inner(base));
             Err(error)
         }
         Err(_) => Ok(Opened::Damaged(PANICKED.into())),
@@ -194,16 +218,16 @@ pub(super) fn add_group(table: &mut Memtable, group: Group) {
 }
 
 /// Brings a memtable into sled and empties it, if it holds so many bytes.
-pub(super) fn drain(db: &Db, table: &mut Memtable, at: usize) -> Result<(), Error> {
+pub(super) fn drain(base: &Base, table: &mut Memtable, at: usize) -> Result<(), Error> {
     if table.bytes() < at {
         return Ok(());
     }
-    cells::apply(db, &std::mem::take(table), None)
+    base.apply(&std::mem::take(table), None)
 }
 
 /// Opens sled. What a restart or a free disk could mend is an error; what looks
 /// like damage is not, since damage is mended here.
-fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
+fn open(path: &Path, options: &Options) -> Result<Opened<Base>, Error> {
     let config = sled::Config::new()
         .path(path)
         .mode(sled::Mode::LowSpace)
@@ -215,7 +239,7 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
             return Ok(Opened::Damaged(PANICKED.into()));
         };
         let error = match opened {
-            Ok(db) => return Ok(Opened::Fine(db)),
+            Ok(db) => return Ok(Opened::Fine(Base::new(db, options))),
             Err(error) => error,
         };
         let sled::Error::Io(io) = &error else {
@@ -248,9 +272,10 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Db>, Error> {
 }
 
 /// For the rebuild: a fresh sled that must open.
-pub(super) fn open_new(path: &Path, options: &Options) -> Result<Db, Error> {
+pub(super) fn open_new(path: &Path, options: &Options) -> Result<Base, Error> {
     match open(path, options)? {
-        Opened::Fine(db) => Ok(db),
+        Opened::Fine(base) if base.is_laid_out()? => Ok(base),
+        Opened::Fine(_) | Opened::Outdated => Err(Error::State("it is not empty".into())),
         Opened::Damaged(why) => Err(Error::State(why)),
     }
 }

@@ -1,16 +1,15 @@
 //! Reading: sled, under what was committed since the last checkpoint.
 
 use ringback_core::model::{Key, Revision, Versioned};
-use sled::{IVec, Tree};
 
-use super::cells;
+use super::base::{Base, Found};
 use super::memtable::{self, Layers};
 use crate::{Direction, Error};
 
 /// The state at one moment; whoever has it keeps writers out.
 #[derive(Clone, Copy)]
 pub(super) struct State<'a> {
-    pub(super) tree: &'a Tree,
+    pub(super) base: &'a Base,
     pub(super) layers: &'a Layers,
 }
 
@@ -19,7 +18,7 @@ impl State<'_> {
     pub(super) fn revision(&self, key: &Key) -> Result<Option<Revision>, Error> {
         match self.layers.get(key) {
             Some(written) => Ok(written.value.as_ref().map(|_| written.revision)),
-            None => cells::revision(self.tree, key),
+            None => self.base.revision(key),
         }
     }
 
@@ -27,7 +26,7 @@ impl State<'_> {
     pub(super) fn get(&self, key: &Key) -> Result<Option<Versioned>, Error> {
         match self.layers.get(key) {
             Some(written) => Ok(written.versioned()),
-            None => cells::get(self.tree, key),
+            None => self.base.get(key),
         }
     }
 
@@ -42,8 +41,8 @@ impl State<'_> {
         if from >= to {
             return Ok(Vec::new());
         }
-        let read = |key: &Key, cell: IVec| cells::value(self.tree, key, &cell);
-        let below = cells::range(self.tree, from, Some(to));
+        let read = |key: &Key, found: Found| self.base.value(key, &found);
+        let below = self.base.range(from, Some(to), direction);
         match direction {
             Direction::Forward => {
                 let layers = self.layers.forward(from, Some(to));
@@ -52,7 +51,7 @@ impl State<'_> {
             }
             Direction::Backward => {
                 let layers = self.layers.backward(from, Some(to));
-                let pairs = memtable::over(layers, below.rev(), |a, b| a > b, read);
+                let pairs = memtable::over(layers, below, |a, b| a > b, read);
                 pairs.take(limit).collect()
             }
         }
@@ -66,8 +65,8 @@ impl State<'_> {
         bytes: usize,
     ) -> Result<Vec<(Key, Versioned)>, Error> {
         let layers = self.layers.forward(from, None);
-        let read = |key: &Key, cell: IVec| cells::value(self.tree, key, &cell);
-        let below = cells::range(self.tree, from, None);
+        let read = |key: &Key, found: Found| self.base.value(key, &found);
+        let below = self.base.range(from, None, Direction::Forward);
         let mut found = Vec::new();
         let mut taken = 0;
         for pair in memtable::over(layers, below, |a, b| a < b, read).take(limit) {

@@ -20,6 +20,7 @@ pub(crate) fn test_options(dir: &Path) -> Options {
         segment_bytes: 64 * 1024,
         checkpoint_bytes: 128 * 1024,
         snapshot_bytes: 512 * 1024,
+        block_bytes: 1024,
         reserve_bytes: 0,
         reserve_percent: 0,
         reserve_percent_limit: u64::MAX,
@@ -327,24 +328,25 @@ async fn a_long_value_leaves_no_pieces_behind() {
     let entries = async || {
         store.checkpoint().await.unwrap();
         let view = store.shared.view();
-        view.as_ref().map(|view| view.db.len()).unwrap()
+        view.as_ref().map(|view| view.base.db().len()).unwrap()
     };
+    // One in a block, one in a cell.
     let long = vec![7; 100_000];
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&long[..]))]),
     )
     .await;
-    // The revision, two cells, five pieces each.
-    assert_eq!(entries().await, 1 + 2 + 2 * 5);
+    // Revision and layout, a block and a cell, five pieces each.
+    assert_eq!(entries().await, 2 + 2 + 2 * 5);
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&b"short"[..]))]),
     )
     .await;
-    assert_eq!(entries().await, 1 + 2 + 5);
+    assert_eq!(entries().await, 2 + 2 + 5);
     done(&store, batch([("a", None)])).await;
-    assert_eq!(entries().await, 1 + 1);
+    assert_eq!(entries().await, 2 + 1);
 }
 
 /// A checkpoint replaces cell and pieces of a long value one after the other:
@@ -352,21 +354,37 @@ async fn a_long_value_leaves_no_pieces_behind() {
 #[tokio::test]
 async fn reads_no_cell_that_a_checkpoint_is_replacing() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Sled::open(test_options(dir.path())).unwrap();
+    let options = Options {
+        checkpoint_bytes: u64::MAX,
+        ..test_options(dir.path())
+    };
+    let store = Sled::open(options).unwrap();
     for byte in [1, 2] {
         let long = vec![byte; 100_000];
         done(
             &store,
-            batch([("a", Some(&long[..])), ("b", Some(&b"b"[..]))]),
+            batch([("a", Some(&long[..])), ("b", Some(&[byte][..]))]),
         )
         .await;
         if byte == 1 {
             store.checkpoint().await.unwrap();
         }
     }
-    let ruin = |tree: &sled::Tree| tree.insert(b"\x01a", b"?").map(|_| ());
-    let view = |store: &Sled| store.shared.view().as_ref().map(|view| ruin(&view.db));
-    view(&store).unwrap().unwrap();
+    // The one in a cell, and the pieces of the other.
+    let ruin = |tree: &sled::Tree| {
+        tree.insert(b"\x01b", b"?").unwrap();
+        for piece in tree.range([2]..[3]).keys() {
+            tree.remove(piece.unwrap()).unwrap();
+        }
+    };
+    let view = |store: &Sled| {
+        store
+            .shared
+            .view()
+            .as_ref()
+            .map(|view| ruin(view.base.db()))
+    };
+    view(&store).unwrap();
     let found = all(&store).await;
     assert_eq!(found.len(), 2);
     assert_eq!(&*found[0].1.value, vec![2; 100_000]);

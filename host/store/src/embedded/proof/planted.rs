@@ -13,6 +13,7 @@ use super::scenarios::ALL;
 use super::stage::{batch, block_on};
 use crate::Store;
 use crate::conformance;
+use crate::embedded::base::tests::survives;
 use crate::embedded::disk::{Disk, Effect, Watch};
 use crate::embedded::plant::Plant;
 use crate::embedded::tests::test_options;
@@ -121,8 +122,8 @@ fn reads_see_durable_commits_only() {
 
 #[test]
 fn proof_planted_faults_are_caught() {
-    assert!(conforms(None), "nothing is planted");
-    let faults: [(Plant, Catch); 12] = [
+    assert!(conforms(None) && survives(None), "nothing is planted");
+    let faults: [(Plant, Catch); 14] = [
         (Plant::SkipJournalSync, |plant| crashes(plant, &["commits"])),
         (Plant::AcknowledgeFirst, |plant| {
             crashes(plant, &["commits"])
@@ -149,6 +150,8 @@ fn proof_planted_faults_are_caught() {
         (Plant::SkipSettle, |plant| {
             crashes(plant, &["open after a failed sync"])
         }),
+        (Plant::ForgetRightHalf, |plant| !survives(Some(plant))),
+        (Plant::OverwriteEdge, |plant| !survives(Some(plant))),
     ];
     let caught: Vec<_> = faults
         .iter()

@@ -1,0 +1,252 @@
+//! Everything that sled holds, as one ordered space of pairs: the tables that
+//! grow in order of time in blocks, the others in single cells. Reading it, and
+//! bringing a memtable into it.
+//!
+//! Readers and the one that changes it go side by side, and sled has no reading
+//! of one moment. What a memtable writes is read from the memtable meanwhile; all
+//! other pairs have to be found at every moment. A pair that is only rewritten in
+//! its place always is. While pairs move from one block into another, readers are
+//! kept out: `steady`.
+
+use std::iter::Peekable;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use ringback_core::model::{Key, Revision, Versioned, keys};
+use sled::{Db, IVec};
+
+use super::block::Block;
+use super::blocks;
+use super::bytes::Reader;
+use super::cache::Cache;
+use super::cells::{self, broken, state};
+use super::disk::Disk;
+use super::memtable::{Memtable, Written};
+use super::merge;
+use super::options::Options;
+use crate::{Direction, Error};
+
+/// How pairs lie in sled. To be changed with the meaning of a byte in there, or
+/// with what `keys::is_in_order_of_time` says: a state of another layout is
+/// rebuilt.
+pub(super) const LAYOUT: u32 = 2;
+
+const APPLIED: [u8; 1] = [0];
+const LAID_OUT: [u8; 2] = [0, 1];
+
+/// See the module.
+pub(super) struct Base {
+    db: Db,
+    cache: Cache,
+    steady: RwLock<()>,
+    /// How many bytes a block should have before it is compressed.
+    pub(super) block_bytes: usize,
+    pub(super) disk: Disk,
+    /// How many more changes go well.
+    #[cfg(test)]
+    pub(super) fuse: std::sync::atomic::AtomicUsize,
+}
+
+/// Where a pair was found; its cell is read when it is known to count.
+pub(super) enum Found {
+    Cell(IVec),
+    InBlock(Arc<Block>, usize),
+}
+
+impl Base {
+    pub(super) fn new(db: Db, options: &Options) -> Self {
+        Self {
+            db,
+            cache: Cache::default(),
+            steady: RwLock::default(),
+            block_bytes: options.block_bytes,
+            disk: options.disk.clone(),
+            #[cfg(test)]
+            fuse: usize::MAX.into(),
+        }
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Whether it is laid out as this program does it. What is empty is, from now
+    /// on.
+    pub(super) fn is_laid_out(&self) -> Result<bool, Error> {
+        let layout = LAYOUT.to_be_bytes();
+        if self.db.is_empty() {
+            self.put(&LAID_OUT, &layout)?;
+            return Ok(true);
+        }
+        let found = self.db.get(LAID_OUT).map_err(state)?;
+        Ok(found.is_some_and(|found| found == layout))
+    }
+
+    /// The last revision that was applied; 0 in a new state.
+    pub(super) fn applied(&self) -> Result<Revision, Error> {
+        match self.db.get(APPLIED).map_err(state)? {
+            Some(bytes) => Reader(&bytes).u64().ok_or_else(|| broken("the revision")),
+            None => Ok(0),
+        }
+    }
+
+    /// Which commit last wrote a key.
+    pub(super) fn revision(&self, key: &Key) -> Result<Option<Revision>, Error> {
+        self.with_cell(key, |cell| cells::revision(key, cell))
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Versioned>, Error> {
+        self.with_cell(key, |cell| cells::value(&self.db, key, cell))
+    }
+
+    fn with_cell<T>(
+        &self,
+        key: &Key,
+        read: impl FnOnce(&[u8]) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        if !keys::is_in_order_of_time(key) {
+            let cell = self.db.get(cells::name(key)).map_err(state)?;
+            return cell.map(|cell| read(&cell)).transpose();
+        }
+        let _steady = self.steady();
+        let Some((_, packed)) = blocks::floor(&self.db, key)? else {
+            return Ok(None);
+        };
+        let block = self.unpack(&packed, key)?;
+        block.find(key.as_bytes()).map(read).transpose()
+    }
+
+    /// The pairs of a range, in order from either end, for [`Self::value`] to read.
+    pub(super) fn range(
+        &self,
+        from: &Key,
+        to: Option<&Key>,
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<(Key, Found), Error>> {
+        // Within a table there are either cells or blocks.
+        let table = |key: &Key| key.as_bytes().first().copied();
+        let within = to.is_some_and(|to| table(from) == table(to));
+        let in_blocks = keys::is_in_order_of_time(from);
+        let cells = (!within || !in_blocks).then(|| cells::range(&self.db, from, to, direction));
+        let blocks = (!within || in_blocks).then(|| blocks::Range::new(self, from, to, direction));
+        let before = move |a: &Key, b: &Key| match direction {
+            Direction::Forward => a < b,
+            Direction::Backward => a > b,
+        };
+        both(
+            cells.into_iter().flatten().peekable(),
+            blocks.into_iter().flatten().peekable(),
+            before,
+        )
+    }
+
+    /// The value of a pair that was found.
+    pub(super) fn value(&self, key: &Key, found: &Found) -> Result<Versioned, Error> {
+        let cell = match found {
+            Found::Cell(cell) => Some(&**cell),
+            Found::InBlock(block, number) => block.pair(*number).map(|(_, cell)| cell),
+        };
+        let cell = cell.ok_or_else(|| broken(&format!("{key:?}")))?;
+        cells::value(&self.db, key, cell)
+    }
+
+    /// Brings a memtable into sled; doing so again changes nothing. `last` is the
+    /// last commit it holds, if it is now the last one of the state.
+    ///
+    /// After a crash in the middle the journal is replayed from before, over
+    /// whatever part of it sled has.
+    pub(super) fn apply(&self, table: &Memtable, last: Option<Revision>) -> Result<(), Error> {
+        let mut writes = table.iter().peekable();
+        while let Some((key, written)) = writes.peek() {
+            if keys::is_in_order_of_time(key) {
+                merge::merge(self, &mut writes)?;
+            } else {
+                self.write_cell(key, written)?;
+                writes.next();
+            }
+        }
+        if let Some(last) = last {
+            self.put(&APPLIED, &last.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn write_cell(&self, key: &Key, written: &Written) -> Result<(), Error> {
+        let name = cells::name(key);
+        let old = match cells::encode(self, written, cells::WHOLE)? {
+            None => self.remove(&name)?,
+            Some(cell) => self.put(&name, &cell)?,
+        };
+        match old {
+            Some(old) => cells::remove_pieces(self, key, &old, written),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a block; the key is for messages.
+    pub(super) fn unpack(&self, packed: &IVec, key: &Key) -> Result<Arc<Block>, Error> {
+        let block = self.cache.unpack(packed);
+        block.ok_or_else(|| broken(&format!("the block of {key:?}")))
+    }
+
+    /// While this is held, no pair moves from block to block. Not to be taken
+    /// twice by one thread.
+    pub(super) fn steady(&self) -> RwLockReadGuard<'_, ()> {
+        self.steady.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps readers out.
+    pub(super) fn moving(&self) -> RwLockWriteGuard<'_, ()> {
+        self.steady.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One change of sled's. Returns what was there.
+    pub(super) fn put(&self, name: &[u8], value: &[u8]) -> Result<Option<IVec>, Error> {
+        self.burn()?;
+        self.db.insert(name, value).map_err(state)
+    }
+
+    /// One change of sled's. Returns what was there.
+    pub(super) fn remove(&self, name: &[u8]) -> Result<Option<IVec>, Error> {
+        self.burn()?;
+        self.db.remove(name).map_err(state)
+    }
+
+    #[cfg(test)]
+    fn burn(&self) -> Result<(), Error> {
+        use std::sync::atomic::Ordering;
+        let left = self.fuse.load(Ordering::SeqCst);
+        let left = left.checked_sub(1).ok_or(Error::Closed)?;
+        self.fuse.store(left, Ordering::SeqCst);
+        Ok(())
+    }
+
+    #[cfg(not(test))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as it is in tests"
+    )]
+    const fn burn(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+type Pair = Result<(Key, Found), Error>;
+
+/// Two ordered sequences without a key in common as one.
+fn both(
+    mut one: Peekable<impl Iterator<Item = Pair>>,
+    mut other: Peekable<impl Iterator<Item = Pair>>,
+    before: impl Fn(&Key, &Key) -> bool,
+) -> impl Iterator<Item = Pair> {
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(Ok((a, _))), Some(Ok((b, _)))) if before(b, a) => other.next(),
+        (None, _) => other.next(),
+        (Some(_), _) => one.next(),
+    })
+}
+
+#[cfg(test)]
+#[path = "base_tests.rs"]
+pub(super) mod tests;
