@@ -58,8 +58,12 @@ pub fn retry_after(response: &Response) -> Option<u32> {
 }
 
 /// What a refused request means when the provider's code says nothing more: the
-/// rule that most APIs follow. A status that may hide an effect is uncertain.
-pub fn refusal(response: &Response, reason: Reason) -> Failure {
+/// rule that most APIs follow. A status that may hide an effect is uncertain. Where
+/// the provider gave no reason in words, the status is one.
+pub fn refusal(response: &Response, mut reason: Reason) -> Failure {
+    if reason.text.trim().is_empty() {
+        reason.text = format!("it answered {} and gave no reason", response.status);
+    }
     match response.status {
         401 | 403 => Failure::Misconfigured(reason),
         408 => Failure::Uncertain(reason),

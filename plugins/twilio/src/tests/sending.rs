@@ -1,6 +1,6 @@
 use ringback_guest::calling::{CallStep, OutgoingCall, Script};
 use ringback_guest::form::Form;
-use ringback_guest::http::{Answer, Body, Credential, Failure, Method, Response};
+use ringback_guest::http::{Answer, Body, Credential, Failure, Method, Reason, Response};
 use ringback_guest::message::reason;
 use ringback_guest::texting::{FindStep, OutgoingText, Receipt, SendStep};
 use ringback_guest::{Calling, Texting};
@@ -99,6 +99,10 @@ fn needs_a_sender_or_a_service() {
     );
 }
 
+fn silent(status: u16) -> Reason {
+    reason("", format!("it answered {status} and gave no reason"))
+}
+
 #[test]
 fn reads_every_kind_of_answer() {
     account(&[]);
@@ -125,7 +129,7 @@ fn reads_every_kind_of_answer() {
     check(200, "{}", Err(Failure::Uncertain(unreadable)));
     check(400, &refused(21610), Err(Failure::OptedOut(why("21610"))));
     check(400, &refused(21211), Err(Failure::Rejected(why("21211"))));
-    check(404, "", Err(Failure::Rejected(reason("", ""))));
+    check(404, "", Err(Failure::Rejected(silent(404))));
     check(429, &refused(20429), Err(Failure::RateLimited(Some(3))));
     check(429, "", Err(Failure::RateLimited(Some(3))));
     check(
@@ -133,8 +137,8 @@ fn reads_every_kind_of_answer() {
         &refused(20003),
         Err(Failure::Misconfigured(why("20003"))),
     );
-    check(403, "{}", Err(Failure::Misconfigured(reason("", ""))));
-    check(408, "{}", Err(Failure::Uncertain(reason("", ""))));
+    check(403, "{}", Err(Failure::Misconfigured(silent(403))));
+    check(408, "{}", Err(Failure::Uncertain(silent(408))));
     check(500, &refused(20500), Err(Failure::Uncertain(why("20500"))));
     check(503, &refused(20429), Err(Failure::Uncertain(why("20429"))));
 }
@@ -201,7 +205,7 @@ fn looks_through_the_list_of_messages() {
     assert_eq!(found, [("SM1", Some(1)), ("SM4", Some(1))]);
     // A look-up that fails had no effect.
     let step = Twilio::find(text(), at.clone(), answer(500, "", &ask.state));
-    assert_eq!(step, Err(Failure::Unavailable(reason("", ""))));
+    assert_eq!(step, Err(Failure::Unavailable(silent(500))));
     let endless = answer(200, &first, br#"{"page":5,"found":[]}"#);
     assert!(matches!(
         Twilio::find(text(), at, endless),
