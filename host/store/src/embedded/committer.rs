@@ -43,6 +43,9 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let serve = || {
             while let Some(first) = jobs.blocking_recv() {
+                // Where others want the processor, they are about to commit as well,
+                // and one sync serves all of them; where nobody does, this is nothing.
+                std::thread::yield_now();
                 let group = fill(first, &mut jobs);
                 self.serve(group);
             }
@@ -194,7 +197,7 @@ impl Committer {
 
 /// How many times a checkpoint's bytes may be in memory before commits wait for
 /// one.
-const AHEAD: u64 = 3;
+const AHEAD: u64 = 2;
 
 /// And how many if checkpoints fail, before the store takes no more.
 const BEHIND: u64 = 16;

@@ -15,7 +15,7 @@ pub struct Options {
     pub cache_bytes: u64,
     /// The size of a journal segment, in bytes. 16 MiB.
     pub segment_bytes: u64,
-    /// After how many bytes of journal a checkpoint is made. 16 MiB; a start
+    /// After how many bytes of journal a checkpoint is made. 8 MiB; a start
     /// replays at most about twice that.
     pub checkpoint_bytes: u64,
     /// The least bytes of journal before a full snapshot is written. 128 MiB.
@@ -51,7 +51,7 @@ impl Options {
             dir: dir.into(),
             cache_bytes: 32 * MIB,
             segment_bytes: 16 * MIB,
-            checkpoint_bytes: 16 * MIB,
+            checkpoint_bytes: 8 * MIB,
             snapshot_bytes: 128 * MIB,
             snapshot_percent: 100,
             reserve_bytes: 512 * MIB,
