@@ -33,7 +33,7 @@ const EFFECTS: [(&str, usize); 14] = [
     ("open after another boot", 47),
     ("rebuild by the mark", 37),
     ("compaction", 74),
-    ("import", 70),
+    ("import", 61),
 ];
 
 /// What all crashes of some scenarios came to.
@@ -75,7 +75,14 @@ fn effects(recording: &Recording) -> usize {
     let own = recording.events.iter().skip(recording.from);
     // How many files sled has is its own affair.
     own.filter(|event| matches!(event, Event::Effect(did) if !inside_sled(did)))
+        .filter(|event| recording.name != "import" || !makes_ahead(event))
         .count()
+}
+
+/// Whether an effect is about a journal segment that is made ahead of need. An
+/// import closes at once: whether the keeper got to it is a matter of time.
+fn makes_ahead(event: &Event) -> bool {
+    matches!(event, Event::Effect(did) if short(did).contains("ahead-"))
 }
 
 fn inside_sled(did: &Did) -> bool {
