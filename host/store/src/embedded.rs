@@ -112,7 +112,6 @@ impl Sled {
             journal: started.journal.clone().appender(revision + 1),
             disk: options.disk.clone(),
             tasks: tasks.clone(),
-            since_checkpoint: 0,
             checkpoint_bytes: options.checkpoint_bytes,
         };
         let journal = started.journal.clone();

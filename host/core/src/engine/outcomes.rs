@@ -70,23 +70,11 @@ pub(super) fn sent(
         }
         SendResult::Misconfigured(problem) => held::misconfigured(tx, message, problem)?,
         SendResult::Rejected(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
+            refused(tx, &mut message, problem)?;
             fail(tx, message, problem)?;
         }
         SendResult::OptedOut(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
+            refused(tx, &mut message, problem)?;
             let phone = message.contact.clone();
             fail(tx, message, problem)?;
             inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
@@ -95,35 +83,15 @@ pub(super) fn sent(
             if let Some(attempt) = message.attempts.last_mut() {
                 attempt.limited = true;
             }
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
+            refused(tx, &mut message, problem)?;
             retry(tx, message, problem, Some(*after), attempts)?;
         }
         SendResult::Unavailable(problem) => {
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
+            refused(tx, &mut message, problem)?;
             retry(tx, message, problem, None, attempts)?;
         }
         SendResult::Unknown(problem) if planted(Planted::UnknownIsRefused) => {
-            let problem = problem.clone();
-            ended(
-                tx,
-                &mut message,
-                Outcome::Refused {
-                    problem: problem.clone(),
-                },
-            )?;
-            let problem = &problem;
+            refused(tx, &mut message, problem)?;
             retry(tx, message, problem, None, attempts)?;
         }
         SendResult::Unknown(problem) => {
@@ -144,6 +112,12 @@ pub(super) fn sent(
         }
     }
     Ok(Answer::Done)
+}
+
+/// Notes that the present attempt certainly had no effect.
+fn refused(tx: &mut Tx<'_>, message: &mut Message, problem: &Problem) -> Step<()> {
+    let problem = problem.clone();
+    ended(tx, message, Outcome::Refused { problem })
 }
 
 /// The text could not be sent: a dead letter.

@@ -175,6 +175,8 @@ pub(super) fn resume(
     let what = match text.status {
         Status::Skipped | Status::Expired => "skipped",
         _ if ok => "sent",
+        // Nobody knows, so the timeline must not say that it was not.
+        Status::NeedsReview => "unknown",
         _ => "not_sent",
     };
     note(tx, &mut run, step.as_deref(), what, &sentence)?;

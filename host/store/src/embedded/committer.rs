@@ -32,8 +32,6 @@ pub(super) struct Committer {
     pub(super) journal: Appender,
     pub(super) disk: Disk,
     pub(super) tasks: std_mpsc::Sender<Task>,
-    /// Journal since a checkpoint was last asked for.
-    pub(super) since_checkpoint: u64,
     pub(super) checkpoint_bytes: u64,
 }
 
@@ -67,13 +65,15 @@ impl Committer {
                 let (batches, answers): (Vec<_>, Vec<_>) =
                     group.into_iter().map(|job| (job.batch, job.answer)).unzip();
                 self.show(batches, &verdicts);
+                // Asked before anybody is answered, so that whoever asks for more of
+                // it comes after.
+                if let Some(appended) = appended {
+                    self.ask_for_upkeep(appended);
+                }
                 for (answer, verdict) in answers.into_iter().zip(verdicts) {
                     let _ = answer.send(Ok(verdict));
                 }
-                if let Some(appended) = appended {
-                    self.ask_for_upkeep(appended);
-                    self.wait_for_upkeep();
-                }
+                self.wait_for_upkeep();
             }
             // A conflict counted on its group becoming durable: it fails too.
             Err(error) => {
@@ -159,12 +159,15 @@ impl Committer {
     /// committed faster than sled takes it up would have no bound.
     fn wait_for_upkeep(&self) {
         let limit = self.checkpoint_bytes.saturating_mul(AHEAD);
-        while self.shared.in_memory() > limit && self.shared.poisoned().is_none() {
+        loop {
+            let held = self.shared.in_memory();
+            if held <= limit || self.shared.poisoned().is_some() {
+                return;
+            }
             if let Some(why) = self.shared.upkeep() {
-                if self.shared.in_memory() > self.checkpoint_bytes.saturating_mul(BEHIND) {
+                if held > self.checkpoint_bytes.saturating_mul(BEHIND) {
                     self.shared.poison(&why);
                 }
-                drop(self.tasks.send(Task::Checkpoint(None)));
                 return;
             }
             self.shared.await_checkpoint(LOOK);
@@ -178,9 +181,10 @@ impl Committer {
         if appended.rotated {
             ask(Task::Prepare);
         }
-        self.since_checkpoint += appended.bytes;
-        if self.since_checkpoint >= self.checkpoint_bytes {
-            self.since_checkpoint = 0;
+        // By the measure that commits wait by; a write takes less in the journal.
+        if shared.in_memory() >= self.checkpoint_bytes
+            && !shared.checkpoint_asked.swap(true, Ordering::SeqCst)
+        {
             ask(Task::Checkpoint(None));
         }
         let journal = shared

@@ -1,6 +1,7 @@
 //! The thread beside the committer: makes segments ahead, checkpoints, writes
 //! snapshots and removes what they replace. Nothing it fails at loses anything.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -57,15 +58,24 @@ impl Keeper {
                 // Askers see the channel closed.
                 continue;
             }
-            match task {
-                Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
-                Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
-                Task::Snapshot(asker) => self.report(self.snapshot(), asker),
-                #[cfg(test)]
-                Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
+            if catch_unwind(AssertUnwindSafe(|| self.serve(task))).is_err() {
+                // sled answers some of what it finds with a panic. Commits would wait
+                // for ever for checkpoints that nobody makes.
+                let why = "the upkeep of the state stopped at an internal error";
+                self.shared.notice(&Error::Rotten(why.into()));
             }
         }
         self
+    }
+
+    fn serve(&self, task: Task) {
+        match task {
+            Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
+            Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
+            Task::Snapshot(asker) => self.report(self.snapshot(), asker),
+            #[cfg(test)]
+            Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
+        }
     }
 
     fn report(&self, outcome: Result<(), Error>, asker: Asker) {
@@ -91,6 +101,7 @@ impl Keeper {
             let path = &self.shared.dir;
             let file = view.file.try_clone().map_err(Error::io("open", path))?;
             let frozen = view.layers.freeze(self.shared.revision());
+            self.shared.checkpoint_asked.store(false, Ordering::SeqCst);
             (Arc::clone(&view.base), file, frozen)
         };
         let state = self.shared.dir.join(STATE);

@@ -15,8 +15,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// The size of a journal segment, in bytes. 16 MiB.
     pub segment_bytes: u64,
-    /// After how many bytes of journal a checkpoint is made. 8 MiB; a start
-    /// replays at most about twice that.
+    /// After how many bytes in memory a checkpoint is made. 8 MiB; a start replays
+    /// at most about twice that, since what is in memory takes less in the journal.
     pub checkpoint_bytes: u64,
     /// The least bytes of journal before a full snapshot is written. 128 MiB.
     pub snapshot_bytes: u64,

@@ -120,11 +120,15 @@ async fn believes_its_state_after_a_clean_close_and_within_one_boot() {
         options.boot = boot.map(Into::into);
         Sled::open(options).unwrap()
     };
+    // The number of the one that is kept.
     let aside = || {
-        names(dir.path())
+        let names = names(dir.path());
+        let mut kept = names
             .iter()
-            .filter(|name| name.starts_with("sled.damaged"))
-            .count()
+            .filter_map(|name| name.strip_prefix("sled.damaged-"));
+        let number = kept.next().map_or(0, |number| number.parse().unwrap());
+        assert_eq!(kept.next(), None, "more than one is kept");
+        number
     };
     let store = open(Some("one"));
     work(&store, 0..30).await;

@@ -1,7 +1,8 @@
 //! Rebuilding sled's directory from snapshot and journal. The old one is moved
-//! aside, never deleted, and only once it is sure that the new one can be made.
+//! aside, and only once it is sure that the new one can be made. The last one that
+//! was moved aside is kept; those before it go, because every power cut leaves one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use ringback_core::model::Revision;
@@ -27,7 +28,8 @@ pub(super) fn rebuild(
     at_least: Revision,
 ) -> Result<Revision, Error> {
     let end = build(options, state, journal, at_least)?;
-    let aside = free_name(state);
+    let number = put_aside(state)?.last().map_or(0, |(last, _)| *last) + 1;
+    let aside = state.with_extension(format!("{ASIDE}{number}"));
     if state.exists() {
         tracing::error!(
             path = %aside.display(),
@@ -55,6 +57,35 @@ pub(super) fn renew(
     swap(options, state, &state.with_extension(REPLACED))?;
     tracing::info!(commits = end, "the state is built anew");
     Ok(end)
+}
+
+/// The extension of a state that was moved aside, before its number.
+const ASIDE: &str = "damaged-";
+
+/// The states that were moved aside, with their numbers, the oldest first.
+fn put_aside(state: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    let dir = state.parent().unwrap_or(state);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let path = entry.map_err(Error::io("list", dir))?.path();
+        let number = path
+            .extension()
+            .and_then(|one| one.to_str()?.strip_prefix(ASIDE)?.parse().ok());
+        if path.file_stem() == state.file_stem()
+            && let Some(number) = number
+        {
+            found.push((number, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Removes all states that were moved aside but the last one.
+pub(super) fn remove_older_asides(state: &Path, disk: &Disk) -> Result<(), Error> {
+    let mut older = put_aside(state)?;
+    older.pop();
+    older.iter().try_for_each(|(_, path)| disk.remove_all(path))
 }
 
 /// The extension of a state that a new one was put in the place of on purpose.
@@ -163,12 +194,4 @@ fn load(base: &Base, path: &Path) -> Result<(), Error> {
         start::drain(base, &mut table, PORTION)?;
     }
     base.apply(&table, None)
-}
-
-/// Where to keep a directory that did not open.
-fn free_name(state: &Path) -> PathBuf {
-    (1..)
-        .map(|number: u32| state.with_extension(format!("damaged-{number}")))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| state.with_extension("damaged"))
 }

@@ -44,6 +44,8 @@ pub(super) struct Shared {
     /// At how much of it the next snapshot is due.
     pub(super) snapshot_due: AtomicU64,
     pub(super) snapshot_asked: AtomicBool,
+    /// A checkpoint was asked for and has not begun.
+    pub(super) checkpoint_asked: AtomicBool,
     /// The store closes: leave long work where it is.
     pub(super) stopping: AtomicBool,
     poisoned: Mutex<Option<String>>,
@@ -66,6 +68,7 @@ impl Shared {
             journal_bytes: AtomicU64::new(0),
             snapshot_due: AtomicU64::new(options.snapshot_bytes),
             snapshot_asked: AtomicBool::new(false),
+            checkpoint_asked: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             poisoned: Mutex::new(None),
             upkeep: Mutex::new(None),

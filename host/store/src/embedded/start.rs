@@ -120,6 +120,7 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         }
     };
     rebuild::remove_replaced(&state, disk)?;
+    rebuild::remove_older_asides(&state, disk)?;
     let path = state.join("db");
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     let view = View {

@@ -394,3 +394,57 @@ async fn reads_no_cell_that_a_checkpoint_is_replacing() {
     );
     assert_eq!(store.health().await.poisoned, None);
 }
+
+/// In memory a delete takes far more than in the journal: what asks for a
+/// checkpoint and what waits for one must go by the same measure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_small_writes_do_not_wait_for_a_checkpoint_that_nobody_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    let work = async {
+        for round in 0..400_u32 {
+            let names: Vec<String> = (0..50).map(|n| format!("gone/{round}/{n}")).collect();
+            done(&store, batch(names.iter().map(|name| (&**name, None)))).await;
+        }
+    };
+    let most = std::time::Duration::from_secs(60);
+    tokio::time::timeout(most, work).await.expect("it hangs");
+    store.checkpoint().await.unwrap();
+    assert!(store.health().await.journal_bytes > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upkeep_that_panics_ends_the_store_and_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = test_options(dir.path());
+    let panics = Arc::new(AtomicBool::new(false));
+    options.disk.sync = {
+        let panics = Arc::clone(&panics);
+        Arc::new(move |file| {
+            assert!(
+                !panics.swap(false, Ordering::SeqCst),
+                "as sled does now and then"
+            );
+            file.sync_data()
+        })
+    };
+    let store = Sled::open(options).unwrap();
+    done(&store, batch([("a", Some(&b"1"[..]))])).await;
+    panics.store(true, Ordering::SeqCst);
+    assert!(store.checkpoint().await.is_err());
+    // Whoever asked sees it a moment before it is noted.
+    let noted = async {
+        while store.health().await.poisoned.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let most = std::time::Duration::from_secs(30);
+    tokio::time::timeout(most, noted)
+        .await
+        .expect("it is not noted");
+    let error = store.commit(batch([("a", None)])).await.unwrap_err();
+    assert!(matches!(error, Error::Poisoned(_)), "{error}");
+    drop(store);
+    let store = Sled::open(test_options(dir.path())).unwrap();
+    assert_eq!(&*store.get(&key("a")).await.unwrap().unwrap().value, b"1");
+}

@@ -156,6 +156,25 @@ fn held_for_review() {
 }
 
 #[test]
+fn the_timeline_of_a_run_does_not_say_what_nobody_knows() {
+    let back = workflow("back", missed(), vec![("t", "", send("Sorry!"))], |_| {});
+    let mut host = Host::new(vec![back]);
+    host.call("C1", CallOutcome::NoAnswer);
+    let id = host.result(SendResult::Unknown(problem("timeout")));
+    for _ in 0..70 {
+        host.wait(1);
+        if looks(&mut host) > 0 {
+            host.take(Input::Looked(id.clone(), Finding::Unsupported));
+        }
+    }
+    assert_eq!(host.message(&id).status, Status::NeedsReview);
+    let notes: Vec<Notes> = host.records(b'j');
+    let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
+    let words: Vec<&str> = notes.iter().map(|note| note.what.as_str()).collect();
+    assert_eq!(words, ["started", "waits", "unknown", "finished"]);
+}
+
+#[test]
 fn the_author_may_prefer_a_double() {
     let mut host = Host::new(vec![]);
     let id = host.send_as("one", |request| request.on_unknown = OnUnknown::Resend);

@@ -131,15 +131,14 @@ fn judge(options: &Options, acknowledged: Revision, truth: &Truth) -> Verdict {
     Verdict::Fine
 }
 
-/// How many states were put aside.
+/// How many states were put aside so far: the number of the last one.
 fn aside(dir: &Path) -> usize {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
-    entries
-        .filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().starts_with("sled.damaged")
-        })
-        .count()
+    let numbers = entries.filter_map(|entry| {
+        let name = entry.unwrap().file_name();
+        name.to_str()?.strip_prefix("sled.damaged-")?.parse().ok()
+    });
+    numbers.max().unwrap_or(0)
 }
 
 fn everything() -> (Key, Key) {
