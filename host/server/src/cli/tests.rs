@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,7 +9,7 @@ use ringback_core::model::Secret;
 use serde_json::json;
 
 use super::*;
-use crate::config::{SecretFile, Severity};
+use crate::config::{Overrides, SecretFile, Severity};
 
 mod archive;
 mod host;

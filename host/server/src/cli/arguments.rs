@@ -1,0 +1,388 @@
+//! The words a person types, as clap reads them. What they do stands in the other
+//! files of `cli`.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Overrides};
+
+/// The arguments of the program.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "ringback", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Where things are.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Where things are, for every command.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Common {
+    /// The configuration file [default: ringback.toml, if there is one]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RINGBACK_CONFIG",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of the store [default: as configured, or data]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RINGBACK_DATA",
+        hide_env_values = true
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// A running host, with its key in RINGBACK_API_KEY [default: the one of the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RINGBACK_URL",
+        hide_env_values = true
+    )]
+    pub(crate) url: Option<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the host
+    Serve(Serve),
+    /// Write a configuration, a first workflow and a plugin folder
+    Init {
+        /// Where
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Look at configuration and workflows, start nothing, report everything at once
+    Check {
+        /// Workflow files, or folders of them [default: as configured]
+        paths: Vec<PathBuf>,
+    },
+    /// What is wrong with this installation, and the addresses to give to providers
+    Doctor,
+    /// Send a text
+    Send {
+        /// The number to text
+        #[arg(long)]
+        to: String,
+        /// The words
+        #[arg(long)]
+        body: String,
+        /// Who texts [default: the only agent]
+        #[arg(long)]
+        agent: Option<String>,
+    },
+    /// Tell the host that something happened
+    Event {
+        /// What happened
+        #[arg(value_enum)]
+        kind: EventKind,
+        /// Who called or texted
+        #[arg(long)]
+        from: String,
+        /// The number that was called or texted
+        #[arg(long)]
+        to: String,
+        /// The words of a text
+        #[arg(long)]
+        body: Option<String>,
+    },
+    /// Workflow runs
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Texts, and those that wait for somebody
+    #[command(subcommand)]
+    Messages(Messages),
+    /// Texts that could not be sent, webhooks that could not be read
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Why the last texts to a number were sent, deferred or refused
+    Why {
+        /// The contact's number
+        number: String,
+        /// How many texts
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+        limit: u16,
+    },
+    /// API keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Threads with contacts
+    #[command(subcommand)]
+    Conversations(Conversations),
+    /// Write everything the store holds into one file; no host may run on it
+    Export {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Make a store of an exported file, in a data folder that has none
+    Import {
+        /// What `export` wrote
+        file: PathBuf,
+    },
+    /// Give space that the store no longer needs back to the disk; no host may run on it
+    Compact,
+    /// Move the store to a database server: not available yet
+    Migrate {
+        /// Where to
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
+    /// A JSON Schema, for editors
+    Schema {
+        /// Of what
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+}
+
+/// What `serve` may be told; flags beat variables, variables beat the file.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Serve {
+    /// Address and port [default: as configured, or 127.0.0.1:7070]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RINGBACK_LISTEN",
+        hide_env_values = true
+    )]
+    pub(crate) listen: Option<SocketAddr>,
+    /// What providers call
+    #[arg(long, value_name = "URL", env = "RINGBACK_PUBLIC_URL", hide_env_values = true, value_parser = config::public_url)]
+    pub(crate) public_url: Option<String>,
+    /// The folder of workflow files
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGBACK_WORKFLOWS",
+        hide_env_values = true
+    )]
+    pub(crate) workflows: Option<PathBuf>,
+    /// The folder of plugins
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGBACK_PLUGINS",
+        hide_env_values = true
+    )]
+    pub(crate) plugins: Option<PathBuf>,
+}
+
+/// The events that can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventKind {
+    /// A call ended and nobody spoke.
+    #[value(name = "call.missed")]
+    CallMissed,
+    /// A call ended after somebody spoke.
+    #[value(name = "call.completed")]
+    CallCompleted,
+    /// A text came in.
+    #[value(name = "message.received")]
+    MessageReceived,
+}
+
+/// Workflow runs.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// The newest runs
+    List {
+        /// Only of this workflow
+        #[arg(long)]
+        workflow: Option<String>,
+        /// Only with this contact
+        #[arg(long)]
+        contact: Option<String>,
+        /// Only in this state
+        #[arg(long)]
+        status: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// One run and what it did
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// End a run
+    Cancel {
+        /// Its id
+        id: String,
+    },
+}
+
+/// Texts.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Messages {
+    /// The newest texts
+    List {
+        /// Only in this state: needs_review, unknown, failed, held, queued, …
+        #[arg(long)]
+        status: Option<String>,
+        /// Only with this contact
+        #[arg(long)]
+        contact: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// Say what became of a text that nobody knows it of
+    Decide {
+        /// Its id
+        id: String,
+        /// sent: it was sent; resend: it was not, send it again; drop: it was not, and shall not be
+        #[arg(value_parser = ["sent", "resend", "drop"])]
+        decision: String,
+    },
+    /// Let texts that are held for wrong settings try again now
+    Retry {
+        /// Only of this connection
+        #[arg(long)]
+        connection: Option<String>,
+    },
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Letters {
+    /// Only texts, or only webhooks
+    #[arg(long, value_parser = ["text", "webhook"])]
+    pub(crate) kind: Option<String>,
+    /// Only of this connection
+    #[arg(long)]
+    pub(crate) connection: Option<String>,
+    /// Only since this time (2026-11-20T09:00:00Z), or so long ago (2h, 3d)
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Only with this reason, a code or words of it
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+/// Texts that could not be sent and webhooks that could not be read.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// All of them, the newest first, with the reason
+    List {
+        #[command(flatten)]
+        which: Letters,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// Send a text again, or read a webhook again
+    Replay {
+        /// Its id
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All that fit, the oldest first
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        which: Letters,
+    },
+    /// Leave one at that: it was seen
+    Drop {
+        /// Its id
+        id: String,
+    },
+}
+
+/// API keys.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key; it is shown once
+    Create {
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long = "scope", value_name = "SCOPE", default_values = ["send", "read"],
+              value_parser = ["send", "read", "admin", "agent:override", "connection:override"])]
+        scopes: Vec<String>,
+    },
+    /// All keys, without their values
+    List,
+    /// Take a key out of use
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// Threads with contacts.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Conversations {
+    /// The newest threads
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// The texts of one thread
+    Show {
+        /// Its id
+        id: String,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+}
+
+/// What there are schemas of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A workflow file
+    Workflow,
+    /// ringback.toml
+    Config,
+}
+
+impl Cli {
+    /// Reads the arguments, the program's name first. No command means `serve`.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage, or a wish for help: `error.exit()` prints it and ends the
+    /// process with 2 or 0.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+        let cli = Self::try_parse_from(&arguments)?;
+        if cli.command.is_some() {
+            return Ok(cli);
+        }
+        // Once more, so that the variables of `serve` are read.
+        arguments.push("serve".into());
+        Self::try_parse_from(&arguments)
+    }
+
+    /// What stands before the file.
+    pub(crate) fn overrides(&self) -> Overrides {
+        let serve = match &self.command {
+            Some(Command::Serve(serve)) => serve.clone(),
+            _ => Serve::default(),
+        };
+        Overrides {
+            listen: serve.listen,
+            public_url: serve.public_url,
+            data: self.common.data.clone(),
+            workflows: serve.workflows,
+            plugins: serve.plugins,
+        }
+    }
+}
