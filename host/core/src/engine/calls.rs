@@ -217,9 +217,12 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
     let value = call_value(call);
     if let Some(contact) = &call.contact {
         remember_caller(tx, contact)?;
-        let result = json!({
-            "ok": true, "timed_out": false, "at": tx.now, "event": value.clone(), "call": value,
-        });
+        let now = tx.now;
+        let result = || {
+            json!({
+                "ok": true, "timed_out": false, "at": now, "event": value, "call": value,
+            })
+        };
         let claimed = runs::claim(
             world,
             tx,
@@ -229,15 +232,14 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
                 | (Awaited::CallCompleted(filter), Raise::Completed) => wants_call(filter, call),
                 _ => false,
             },
-            &result,
-            &format!("{kind} with {contact}"),
+            result,
+            || format!("{kind} with {contact}"),
         )?;
         if let Some(run) = claimed {
             return Ok(Answer::Runs(vec![run]));
         }
     }
-    let cause = Cause {
-        event: json!({
+    let mut event = json!({
             "type": kind,
             "id": call.id,
             "call_id": call.id,
@@ -249,9 +251,12 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
             "duration": call.duration,
             "agent": call.agent,
             "at": tx.now,
-            "call": value,
-        })
-        .into(),
+    });
+    if let Some(event) = event.as_object_mut() {
+        event.insert("call".to_owned(), value);
+    }
+    let cause = Cause {
+        event: event.into(),
         contact: call.contact.clone(),
         agent: call.agent.clone(),
         number: Some(call.number.clone()),

@@ -101,9 +101,15 @@ fn answer(
     if handed_over {
         return Ok(Answer::Done);
     }
-    let value = super::scope::message_value(message);
-    let result = json!({ "ok": true, "timed_out": false, "at": tx.now, "message": value });
-    let said: String = message.body.chars().take(80).collect();
+    let now = tx.now;
+    let said = || {
+        let said: String = message.body.chars().take(80).collect();
+        format!("{phone} wrote: {said}")
+    };
+    let result = || {
+        let value = super::scope::message_value(message);
+        json!({ "ok": true, "timed_out": false, "at": now, "message": value })
+    };
     let claimed = runs::claim(
         world,
         tx,
@@ -115,8 +121,8 @@ fn answer(
                 .is_none_or(|one| *one == conversation.id);
             matches!(event, Awaited::MessageReceived(filter) if here && wanted(filter, message))
         },
-        &result,
-        &format!("{phone} wrote: {said}"),
+        result,
+        said,
     )?;
     if let Some(run) = claimed {
         return Ok(Answer::Runs(vec![run]));

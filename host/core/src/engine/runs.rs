@@ -274,14 +274,15 @@ pub(super) fn of_contact(tx: &mut Tx<'_>, phone: &PhoneNumber) -> Step<Vec<Run>>
     Ok(runs)
 }
 
-/// Hands an event to the first run of the contact that waits for it.
+/// Hands an event to the first run of the contact that waits for it. Mostly none
+/// does, so what the run would get is made only then.
 pub(super) fn claim(
     world: World<'_>,
     tx: &mut Tx<'_>,
     phone: &PhoneNumber,
     wants: impl Fn(&Run, &Awaited) -> bool,
-    result: &Json,
-    sentence: &str,
+    result: impl FnOnce() -> Json,
+    sentence: impl FnOnce() -> String,
 ) -> Step<Option<RunId>> {
     for mut run in of_contact(tx, phone)? {
         let early = awaited_next(world, tx, &run)?;
@@ -292,12 +293,12 @@ pub(super) fn claim(
             continue;
         }
         let step = step_at(world, &run).map(|step| step.id.clone());
-        note(tx, &mut run, step.as_deref(), "answered", sentence)?;
+        note(tx, &mut run, step.as_deref(), "answered", &sentence())?;
         if early.is_some() {
-            run.early = Some(result.clone());
+            run.early = Some(result());
             put(tx, &run)?;
         } else {
-            pass(world, tx, &mut run, result.clone())?;
+            pass(world, tx, &mut run, result())?;
         }
         return Ok(Some(run.id));
     }

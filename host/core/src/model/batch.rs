@@ -10,11 +10,11 @@ use std::sync::Arc;
 /// A key of the one ordered byte space. The first byte names the table; layouts
 /// stand in `keys`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Vec<u8>);
+pub struct Key(Arc<[u8]>);
 
 impl Key {
     /// A key of these bytes.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self(bytes.into())
     }
 
@@ -38,7 +38,7 @@ impl<'de> serde::Deserialize<'de> for Key {
             let pair = hex.get(at..at + 2)?;
             u8::from_str_radix(pair, 16).ok()
         });
-        let bytes: Option<Vec<u8>> = bytes.collect();
+        let bytes: Option<Arc<[u8]>> = bytes.collect();
         bytes
             .map(Self)
             .ok_or_else(|| serde::de::Error::custom("a key must be hexadecimal"))

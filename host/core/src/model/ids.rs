@@ -1,10 +1,12 @@
 //! Identifiers: a prefix that says what it is, then a UUID of version 7, so that
-//! the order of ids is the order of time.
+//! the order of ids is the order of time. They are copied into many records, so a copy
+//! shares the text.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 use uuid::Uuid;
 
 macro_rules! id {
@@ -12,7 +14,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// What every id of this kind starts with.
@@ -21,7 +23,7 @@ macro_rules! id {
             /// Reads an id; `None` when it has another shape.
             pub fn parse(text: &str) -> Option<Self> {
                 let rest = text.strip_prefix(Self::PREFIX)?;
-                Uuid::try_parse(rest).ok().map(|_| Self(text.to_owned()))
+                Uuid::try_parse(rest).ok().map(|_| Self(text.into()))
             }
 
             /// When it was made, to the millisecond: the first 48 bits of the
@@ -113,12 +115,16 @@ impl Ids {
 
     /// The id of a new text.
     pub fn message(&mut self) -> MessageId {
-        MessageId(format!("{}{}", MessageId::PREFIX, self.uuid().simple()))
+        MessageId(format_smolstr!(
+            "{}{}",
+            MessageId::PREFIX,
+            self.uuid().simple()
+        ))
     }
 
     /// The id of a new conversation.
     pub fn conversation(&mut self) -> ConversationId {
-        ConversationId(format!(
+        ConversationId(format_smolstr!(
             "{}{}",
             ConversationId::PREFIX,
             self.uuid().simple()
@@ -127,17 +133,21 @@ impl Ids {
 
     /// The id of a new run.
     pub fn run(&mut self) -> RunId {
-        RunId(format!("{}{}", RunId::PREFIX, self.uuid().simple()))
+        RunId(format_smolstr!("{}{}", RunId::PREFIX, self.uuid().simple()))
     }
 
     /// The id of a new feed entry.
     pub fn event(&mut self) -> EventId {
-        EventId(format!("{}{}", EventId::PREFIX, self.uuid().simple()))
+        EventId(format_smolstr!(
+            "{}{}",
+            EventId::PREFIX,
+            self.uuid().simple()
+        ))
     }
 
     /// The id of a new call.
     pub fn call(&mut self) -> CallId {
-        CallId(self.uuid().hyphenated().to_string())
+        CallId(format_smolstr!("{}", self.uuid().hyphenated()))
     }
 
     /// Sixteen bytes that make a timer's key its own.

@@ -105,7 +105,7 @@ pub fn made_before(table: u8, time: Timestamp) -> Option<(Key, Key)> {
         b'u' => format!("u/{}{hex}", EventId::PREFIX),
         _ => return None,
     };
-    Some((Key::new([table, b'/']), Key::new(to)))
+    Some((Key::new([table, b'/']), Key::new(to.as_bytes())))
 }
 
 /// The table of a key: its first byte.

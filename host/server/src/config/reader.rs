@@ -253,7 +253,7 @@ impl<'a> Item<'a> {
         }
         let text = self.text()?;
         let number = sms::phone::e164(text, None).map_err(|error| error.to_string());
-        let number = number.and_then(PhoneNumber::try_from);
+        let number = number.and_then(|number| PhoneNumber::try_from(number.as_str()));
         number
             .map_err(|error| self.error(format!("`{}`: {error}", self.path), None))
             .ok()

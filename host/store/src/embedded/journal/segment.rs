@@ -23,6 +23,11 @@ pub(crate) const ADVICE: &str = "put this file back from a backup, or import the
 /// Magic, first revision, salt, checksum, four bytes of nothing.
 pub(crate) const HEADER: usize = 32;
 
+/// How many zeros are written at once. A kernel may keep what came in one write as
+/// one unit of its cache, and then looks through, and counts as written, the whole
+/// of it for every small commit.
+const ZEROS: usize = 16 * 1024;
+
 /// A file of zeros, synced, that waits to become a segment.
 #[derive(Debug)]
 pub(crate) struct Blank {
@@ -37,7 +42,7 @@ impl Blank {
     pub(crate) fn make(path: PathBuf, size: u64, disk: &Disk) -> Result<Self, Error> {
         let file = disk.create(&path)?;
         let fill = || -> io::Result<()> {
-            let zeros = vec![0; 1024 * 1024];
+            let zeros = vec![0; ZEROS];
             let mut at = 0;
             while at < size {
                 let part = usize::try_from(size - at)
