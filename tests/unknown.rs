@@ -130,3 +130,49 @@ async fn a_delivery_report_settles_what_no_answer_did() {
     assert_eq!(text["providerMessageId"], sid.as_str());
     assert_eq!(twilio.texts_to(&caller).len(), 1);
 }
+
+/// Sent again by a person, with the right id each, late and in any order: what the
+/// provider says of one attempt is not taken for the other.
+#[tokio::test]
+async fn a_late_report_counts_for_its_own_attempt_and_a_double_is_shown() {
+    let twilio = Twilio::start().await;
+    let config = crate::support::config(&twilio, "", "").replace("\"1s\"", "\"120s\"");
+    let host = Host::start(
+        &config,
+        &[("workflows/text-back.yaml", crate::support::TEXT_BACK)],
+    )
+    .await;
+    for (number, late) in [(49, "failed"), (50, "delivered")] {
+        let caller = contact(number);
+        twilio.next(Behaviour::Close(false));
+        host.miss(&caller).await.expect(202);
+        let [request] = twilio.texted(&caller, 1).await.try_into().expect("one");
+        let text = host.text_becomes(&caller, "unknown").await;
+        let id = text["id"].as_str().expect("an id").to_owned();
+        let body = serde_json::json!({ "decision": "resend" });
+        host.post(&format!("/api/v1/messages/{id}/decide"), &body)
+            .await
+            .expect(200);
+        let text = host.text_becomes(&caller, "accepted").await;
+        let second = text["providerMessageId"].clone();
+        let first = twilio.sid("SM");
+        twilio
+            .report(&host, &request, &first, late)
+            .await
+            .expect(204);
+        let texts = host.texts_to(&caller).await;
+        assert_eq!(texts[0]["providerMessageId"], second, "{late}");
+        let listed = host.list("/api/v1/messages?status=twice").await;
+        if late == "failed" {
+            assert_eq!(texts[0]["status"], "accepted", "{}", texts[0]);
+            assert!(listed.is_empty(), "{listed:?}");
+            continue;
+        }
+        assert_eq!(texts[0]["status"], "delivered", "{}", texts[0]);
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        let seen = format!("/api/v1/dead-letters/{id}/drop");
+        host.post(&seen, &serde_json::json!({})).await.expect(200);
+        let open = host.data("/api/v1/attention").await;
+        assert_eq!(open["twice"], 0, "{open}");
+    }
+}

@@ -55,6 +55,10 @@ pub(crate) enum Planted {
     DropOutcome,
     /// A stored idempotency key is not looked at.
     ForgetRequests,
+    /// A report is taken for one on the last attempt, whatever its id.
+    ReportsOnTheLast,
+    /// A text of which two attempts arrived looks like any other.
+    KeepDoublesQuiet,
 }
 
 /// Whether this mistake is made.

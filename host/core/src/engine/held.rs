@@ -186,7 +186,8 @@ pub(super) fn note_in_run(tx: &mut Tx<'_>, message: &Message, what: &str, text: 
     let Some(mut run) = tx.get::<Run>(&keys::run(run))? else {
         return Ok(());
     };
-    if run.status != RunStatus::Running && what != "sent_again" {
+    let always = matches!(what, "sent_again" | "sent_twice");
+    if run.status != RunStatus::Running && !always {
         return Ok(());
     }
     runs::note(tx, &mut run, Some(step), what, text)?;

@@ -15,6 +15,7 @@ mod inbound;
 mod input;
 mod outcomes;
 mod replay;
+mod reports;
 mod requests;
 pub mod retention;
 mod runs;
@@ -150,7 +151,7 @@ fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
 fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
     match input {
         Input::Text(text) => inbound::text(world, tx, text),
-        Input::Report(report) => outcomes::report(world, tx, report),
+        Input::Report(report) => reports::report(world, tx, report),
         Input::Call(report) => calls::report(world, tx, report),
         Input::Send(request) => requests::send(tx, request),
         Input::Place(request) => requests::place(world, tx, request),

@@ -1,12 +1,12 @@
-//! How attempts end: the provider's answer, its delivery reports, and another try
-//! where there certainly was no effect.
+//! How attempts end: the provider's answer, and another try where there certainly
+//! was no effect. Delivery reports stand in [`super::reports`].
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::texts::{conclude, ended, leave_lane, rejoin, remember, store, tell};
-use super::{Answer, Delivery, Notice, Report, SendResult, Step, Tx, World, held, inbound, replay};
+use super::texts::{conclude, ended, rejoin, remember, store, tell};
+use super::{Answer, Notice, SendResult, Step, Tx, World, held, inbound, reports};
 use crate::model::{
-    Direction, Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, Turn, keys,
+    Message, MessageId, OptOutSource, Origin, Outcome, Problem, Status, Task, Turn, keys,
 };
 use crate::planted::{Planted, planted};
 use crate::policy::pace::Sender;
@@ -20,7 +20,7 @@ const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 const LIMITED: usize = 8;
 
 /// Asks at once for what a change of a text concerns.
-fn expect_around(tx: &Tx<'_>, message: &Message) {
+pub(super) fn expect_around(tx: &Tx<'_>, message: &Message) {
     tx.expect([
         keys::conversation(&message.conversation),
         keys::contact(&message.contact),
@@ -44,10 +44,9 @@ pub(super) fn sent(
     if message.status != Status::Sending && !planted(Planted::LateOutcome) {
         // A delivery report was faster. The provider's id is still worth having.
         if let SendResult::Accepted { provider_id } = result
-            && message.provider_id.is_none()
+            && reports::late_answer(tx, &mut message, provider_id)?
         {
-            remember(tx, &mut message, provider_id)?;
-            store(tx, &mut message)?;
+            conclude(tx, message)?;
         }
         return Ok(Answer::Repeat);
     }
@@ -66,6 +65,7 @@ pub(super) fn sent(
                 },
             )?;
             message.status = Status::Accepted;
+            reports::look_for_two(tx, &mut message)?;
             conclude(tx, message)?;
         }
         SendResult::Misconfigured(problem) => held::misconfigured(tx, message, problem)?,
@@ -207,76 +207,4 @@ pub(super) fn again(
     tell(tx, "message.status", &message);
     // It was the first of the lane, and nothing has overtaken it.
     rejoin(tx, &message, true)
-}
-
-/// A delivery report: may come twice, out of order, and before the answer to the
-/// request it is about.
-pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &Report) -> Step<Answer> {
-    let by_provider = keys::provider_text(&report.connection, &report.provider_id);
-    let id = match &report.id {
-        Some(id) => Some(id.clone()),
-        None => tx.get::<MessageId>(&by_provider)?,
-    };
-    let Some(id) = id else {
-        return Ok(Answer::Unknown);
-    };
-    let Some(mut message) = tx.get::<Message>(&keys::message(&id))? else {
-        return Ok(Answer::Unknown);
-    };
-    expect_around(tx, &message);
-    if message.connection != report.connection || message.direction != Direction::Outbound {
-        return Ok(Answer::Unknown);
-    }
-    if !matches!(report.delivery, Delivery::Delivered)
-        && replay::is_past(&message, &report.provider_id)
-    {
-        // What failed then was sent again since.
-        return Ok(Answer::Repeat);
-    }
-    let (status, problem) = match &report.delivery {
-        Delivery::Queued => (Status::Accepted, None),
-        Delivery::Sent => (Status::Sent, None),
-        Delivery::Delivered => (Status::Delivered, None),
-        Delivery::Undelivered(problem) => (Status::Undelivered, Some(problem)),
-        Delivery::Failed(problem) | Delivery::OptedOut(problem) => (Status::Failed, Some(problem)),
-    };
-    if message.provider_id.is_none() && !report.provider_id.is_empty() {
-        remember(tx, &mut message, &report.provider_id)?;
-    }
-    let open = matches!(
-        message.status,
-        Status::Sending | Status::Unknown | Status::NeedsReview
-    );
-    let waits = matches!(message.status, Status::Queued | Status::Scheduled)
-        && !message.attempts.is_empty();
-    if open {
-        // The report settles what the attempt's own answer did not.
-        let provider_id = report.provider_id.clone();
-        ended(tx, &mut message, Outcome::Accepted { provider_id })?;
-    } else if waits {
-        // The provider has it after all: there must be no other try.
-        leave_lane(tx, &mut message)?;
-        message.not_before = None;
-    }
-    let phone = message.contact.clone();
-    let opted_out =
-        matches!(report.delivery, Delivery::OptedOut(_)) && tx.contact(&phone)?.opted_out.is_none();
-    if status.rank() <= message.status.rank() {
-        if !opted_out {
-            return Ok(Answer::Repeat);
-        }
-        // An opt-out counts, also behind a report that says the same of the text.
-        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
-        return Ok(Answer::Done);
-    }
-    message.status = status;
-    message.reason = problem
-        .map(|problem| problem.code.clone())
-        .filter(|code| !code.is_empty());
-    message.problem = problem.cloned();
-    conclude(tx, message)?;
-    if opted_out {
-        inbound::stop(world, tx, &phone, OptOutSource::Provider, None)?;
-    }
-    Ok(Answer::Done)
 }

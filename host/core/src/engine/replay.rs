@@ -6,7 +6,7 @@
 
 use super::texts::{rejoin, store, tell};
 use super::{Answer, Step, Tx, World, held};
-use crate::model::{Direction, Message, MessageId, Outcome, Status, keys};
+use crate::model::{Attempt, Direction, Message, MessageId, Outcome, Status, keys};
 
 /// Sends a text that failed once more, and lets one that is held or waits for
 /// another try go at once. A second call finds it under way and does nothing.
@@ -55,8 +55,11 @@ fn replay(world: World<'_>, tx: &mut Tx<'_>, mut message: Message) -> Step<Answe
         .connections
         .get(&message.connection)
         .is_some_and(|connection| connection.idempotent);
-    let open = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Unknown { .. }));
-    if !idempotent && message.attempts.iter().any(|one| open(&one.outcome)) {
+    let open = |one: &Attempt| {
+        matches!(one.outcome, Some(Outcome::Unknown { .. }))
+            || matches!(one.delivery, Some(Status::Sent | Status::Delivered))
+    };
+    if !idempotent && message.attempts.iter().any(open) {
         return Ok(Answer::Refused {
             code: "may_have_been_sent",
             text: format!(
@@ -68,8 +71,6 @@ fn replay(world: World<'_>, tx: &mut Tx<'_>, mut message: Message) -> Step<Answe
     message.status = Status::Queued;
     message.reason = None;
     message.problem = None;
-    // The next attempt gets an id of its own; reports on the old one are past.
-    message.provider_id = None;
     message.called_off = None;
     message.not_before = None;
     message.aside.dismissed = false;
@@ -83,13 +84,21 @@ fn replay(world: World<'_>, tx: &mut Tx<'_>, mut message: Message) -> Step<Answe
     Ok(Answer::Done)
 }
 
-/// Takes a text off the list of those that failed.
+/// Takes a text off the list of those that failed, or came twice.
 pub(super) fn dismiss(tx: &mut Tx<'_>, id: &MessageId) -> Step<Answer> {
     let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
         return Ok(Answer::Unknown);
     };
-    if message.status != Status::Failed {
-        return Ok(refused(&message));
+    let twice = message.aside.twice;
+    if message.status != Status::Failed && !twice {
+        return Ok(Answer::Refused {
+            code: "not_failed",
+            text: format!(
+                "{} is {}: only a text that failed is in the list",
+                message.id,
+                message.status.word()
+            ),
+        });
     }
     if message.aside.dismissed {
         return Ok(Answer::Repeat);
@@ -98,12 +107,4 @@ pub(super) fn dismiss(tx: &mut Tx<'_>, id: &MessageId) -> Step<Answer> {
     store(tx, &mut message)?;
     tell(tx, "message.status", &message);
     Ok(Answer::Done)
-}
-
-/// Whether a report speaks of an attempt before the last replay.
-pub(super) fn is_past(message: &Message, provider_id: &str) -> bool {
-    let before = usize::try_from(message.aside.before).unwrap_or(usize::MAX);
-    message.attempts.iter().take(before).any(|attempt| {
-        matches!(&attempt.outcome, Some(Outcome::Accepted { provider_id: known }) if known == provider_id)
-    })
 }

@@ -49,6 +49,7 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             threads::put(tx, &conversation)?;
             message.status = Status::Canceled;
             message.reason = Some(reason);
+            message.problem = None;
             message.not_before = None;
             conclude(tx, message)?;
             continue;
@@ -142,7 +143,10 @@ fn begin(
         at: now,
         outcome: None,
         limited: false,
+        delivery: None,
     });
+    // It gets an id of its own; reports on an earlier one are of that attempt.
+    message.provider_id = None;
     tx.put(keys::text_in_flight(&message.id), &now)?;
     // What passed the gate of a contact who opted out is the confirmation of that;
     // everything else is called off when the contact opts out from here on.
@@ -295,6 +299,7 @@ pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()
     leave_lane(tx, &mut message)?;
     message.status = Status::Canceled;
     message.reason = Some(reason.to_owned());
+    message.problem = None;
     conclude(tx, message)
 }
 

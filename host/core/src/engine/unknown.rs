@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::tx::Follow;
-use super::{Answer, Command, Decide, Finding, Step, Tx, World, outcomes, texts};
+use super::{Answer, Command, Decide, Finding, Step, Tx, World, held, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
 use crate::planted::{Planted, planted};
 use crate::workflow::OnUnknown;
@@ -34,7 +34,11 @@ pub(super) fn begin(
     message.reason = None;
     message.problem = Some(problem.clone());
     message.looked = 0;
-    message.aside.unknown_since.get_or_insert(tx.now);
+    if message.aside.unknown_since.is_none() {
+        message.aside.unknown_since = Some(tx.now);
+        let text = "nobody knows yet whether the provider took it; finding out";
+        held::note_in_run(tx, &message, "finding_out", text)?;
+    }
     message.updated_at = tx.now;
     look_again(world, tx, &mut message)?;
     texts::tell(tx, "message.status", &message);
@@ -204,6 +208,8 @@ pub(super) fn looked(
                     texts::conclude(tx, message)?;
                 }
                 [] if (over && message.looked >= LOOKS) || planted(Planted::AbsentTooSoon) => {
+                    let text = "the provider does not list it: it is sent again";
+                    held::note_in_run(tx, &message, "sent_again", text)?;
                     texts::ended(tx, &mut message, Outcome::Absent)?;
                     outcomes::again(tx, message, None, SignedDuration::ZERO)?;
                 }
@@ -221,6 +227,8 @@ pub(super) fn looked(
 /// Nothing could tell what became of it: the author's choice, or a person's.
 fn give_up(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     if message.on_unknown == OnUnknown::Resend {
+        let text = "nobody can say whether it left, and the file says on_unknown: resend";
+        held::note_in_run(tx, &message, "sent_again", text)?;
         texts::ended(tx, &mut message, Outcome::Absent)?;
         return outcomes::again(tx, message, None, SignedDuration::ZERO);
     }
@@ -282,6 +290,7 @@ pub(super) fn decided(
         }
         Decide::Resend => {
             message.called_off = None;
+            held::note_in_run(tx, &message, "sent_again", "a person has it sent again")?;
             texts::ended(tx, &mut message, Outcome::Absent)?;
             outcomes::again(tx, message, None, SignedDuration::ZERO)?;
         }
@@ -289,6 +298,7 @@ pub(super) fn decided(
             texts::ended(tx, &mut message, Outcome::Absent)?;
             message.status = Status::Canceled;
             message.reason = Some("dropped_by_person".to_owned());
+            message.problem = None;
             texts::conclude(tx, message)?;
         }
     }

@@ -33,6 +33,8 @@ pub enum Attention {
     Held,
     /// It waits for its number's turn.
     Turn,
+    /// Two attempts at it reached the contact.
+    Twice,
 }
 
 impl Attention {
@@ -44,6 +46,7 @@ impl Attention {
             Self::Failed => "failed",
             Self::Held => "held",
             Self::Turn => "turn",
+            Self::Twice => "twice",
         }
     }
 }
@@ -67,7 +70,10 @@ pub struct Aside {
     /// How many attempts came before the last of those: they no longer count.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub before: u32,
-    /// Somebody saw that it failed, and leaves it at that.
+    /// Two attempts at it reached the contact, as reports say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twice: bool,
+    /// Somebody saw that it failed, or came twice, and leaves it at that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dismissed: bool,
     /// The short list it stands in.

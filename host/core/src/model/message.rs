@@ -157,6 +157,9 @@ pub struct Attempt {
     /// The provider took nothing for now: such tries are not counted like others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limited: bool,
+    /// What delivery reports said of it since: the status that is furthest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Status>,
 }
 
 /// How an attempt ended.
@@ -352,6 +355,7 @@ impl Message {
             Status::Failed if !self.aside.dismissed => Some(Attention::Failed),
             Status::Queued if self.aside.held_since.is_some() => Some(Attention::Held),
             Status::Queued if self.aside.turn.is_some() => Some(Attention::Turn),
+            _ if self.aside.twice && !self.aside.dismissed => Some(Attention::Twice),
             _ => None,
         }
     }

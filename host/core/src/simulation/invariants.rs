@@ -10,6 +10,7 @@
 //! - I6 A timer acts once and not before its time; a schedule fires once for an
 //!   instant.
 //! - I7 A run keeps the definition it began with.
+//! - I8 A report counts for its own attempt, and a text that arrived twice is shown.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -223,6 +224,7 @@ impl Simulation {
     }
 
     fn check_message(&self, message: &Message) -> Checked {
+        self.check_reported(message)?;
         if message.direction == Direction::Inbound {
             return Ok(());
         }

@@ -11,6 +11,7 @@
 mod agenda;
 mod contacts;
 mod definitions;
+mod doubles;
 mod driver;
 mod host;
 mod invariants;

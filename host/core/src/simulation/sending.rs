@@ -183,6 +183,7 @@ impl Simulation {
             2 if !self.calm => Delivery::OptedOut(problem("stopped")),
             _ => Delivery::Delivered,
         };
+        self.truth.reported.will_be(provider_id, &last);
         for delivery in [Delivery::Queued, Delivery::Sent, last] {
             let faults = self.scenario.faults.webhook;
             let copies = match self.fault(Fault::Webhook, faults) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::doubles::Reported;
 use super::driver::Simulation;
 use super::invariants::Checked;
 use crate::engine::{Act, Answer, CallOutcome, Calls, Delivery, Input};
@@ -45,6 +46,8 @@ pub(super) struct Truth {
     pub(super) fired: BTreeSet<(String, String)>,
     /// The texts that requests with an idempotency key made.
     pub(super) requested: BTreeMap<String, MessageId>,
+    /// What providers reported of the texts they took.
+    pub(super) reported: Reported,
 }
 
 impl Simulation {
@@ -169,6 +172,7 @@ impl Simulation {
                 {
                     self.stop_acknowledged(&message.contact)?;
                 }
+                self.reported(report, answer)?;
             }
             Input::Call(report) => {
                 let plan = report

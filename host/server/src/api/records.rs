@@ -55,6 +55,7 @@ pub(crate) fn message(message: &Message) -> Value {
         "attempts": attempts.map(|attempt| json!({
             "at": attempt.at,
             "outcome": attempt.outcome,
+            "delivery": attempt.delivery,
         })).collect::<Vec<_>>(),
     })
 }

@@ -231,7 +231,7 @@ pub(crate) enum Runs {
 pub(crate) enum Messages {
     /// The newest texts
     List {
-        /// Only in this state: needs_review, unknown, failed, held, queued, …
+        /// Only in this state: needs_review, unknown, failed, held, twice, queued, …
         #[arg(long)]
         status: Option<String>,
         /// Only with this contact

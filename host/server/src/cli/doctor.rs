@@ -347,6 +347,12 @@ async fn attention(client: &Client, report: &mut Report) {
         "`ringback dead-letters list --kind text`",
     );
     count(
+        "twice",
+        "text reached its contact twice",
+        "texts reached their contacts twice",
+        "`ringback messages list --status twice`",
+    );
+    count(
         "webhooks",
         "webhook could not be read",
         "webhooks could not be read",

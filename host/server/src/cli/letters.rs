@@ -78,6 +78,7 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
         match status {
             Some("needs_review") => writeln!(out, "No text needs a decision.")?,
             Some("failed") => writeln!(out, "No text failed.")?,
+            Some("twice") => writeln!(out, "No text is known to have arrived twice.")?,
             Some(status) => writeln!(out, "No text is {}.", status.replace('_', " "))?,
             None => writeln!(out, "There are no texts.")?,
         }
@@ -128,6 +129,13 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
         writeln!(
             out,
             "\nCorrect the settings of their connection, and they leave. To try now: ringback messages retry"
+        )?;
+    }
+    if status == Some("twice") {
+        writeln!(
+            out,
+            "\nAn attempt that nobody knew of arrived as well. To take one off this list: \
+             ringback dead-letters drop ID"
         )?;
     }
     if answer.get("next_cursor").is_some_and(Json::is_string) {

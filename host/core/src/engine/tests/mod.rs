@@ -7,6 +7,7 @@ mod golden;
 mod inbound;
 mod pace;
 mod replay;
+mod reports;
 mod requests;
 mod retention;
 mod runs;

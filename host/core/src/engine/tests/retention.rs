@@ -128,6 +128,7 @@ fn a_text_whose_life_is_not_over_stays() {
             at: host.now,
             outcome: None,
             limited: false,
+            delivery: None,
         });
         let mut batch = crate::model::Batch::default();
         batch

@@ -4,15 +4,6 @@ use super::build::{missed, send, workflow};
 use super::*;
 use crate::workflow::CancelOn;
 
-fn report(id: Option<&MessageId>, provider_id: &str, delivery: Delivery) -> Input {
-    Input::Report(Report {
-        connection: "main".to_owned(),
-        provider_id: provider_id.to_owned(),
-        id: id.cloned(),
-        delivery,
-    })
-}
-
 fn accepted(provider_id: &str) -> SendResult {
     SendResult::Accepted {
         provider_id: provider_id.to_owned(),
@@ -117,75 +108,6 @@ fn called_off_before_the_first_byte() {
     host.send("one");
     host.result(SendResult::CalledOff);
     check(&host, &[("one", "canceled", "opted_out")]);
-}
-
-#[test]
-fn reports_come_in_any_order_and_never_take_a_text_back() {
-    let checked = |deliveries: &[Delivery], expected: &str| {
-        let mut host = Host::new(vec![]);
-        let id = host.send("one");
-        host.result(accepted("P1"));
-        for delivery in deliveries {
-            host.take(report(None, "P1", delivery.clone()));
-            host.take(report(Some(&id), "P1", delivery.clone()));
-        }
-        assert_eq!(host.message(&id).status.word(), expected, "{deliveries:?}");
-    };
-    let lost = || Delivery::Undelivered(problem("30003"));
-    checked(&[Delivery::Sent, Delivery::Delivered], "delivered");
-    checked(
-        &[Delivery::Delivered, Delivery::Sent, Delivery::Queued],
-        "delivered",
-    );
-    checked(&[Delivery::Delivered, lost()], "delivered");
-    checked(&[lost(), Delivery::Delivered], "delivered");
-    checked(&[lost(), Delivery::Sent], "undelivered");
-    checked(&[Delivery::Failed(problem("30007"))], "failed");
-}
-
-#[test]
-fn a_report_before_the_answer_settles_the_attempt() {
-    for late in [accepted("P1"), SendResult::Unknown(problem("timeout"))] {
-        let mut host = Host::new(vec![]);
-        let id = host.send("one");
-        host.send("two");
-        let leaving = host.leaving();
-        host.take(report(Some(&id), "P1", Delivery::Delivered));
-        assert!(host.state.get(&keys::text_in_flight(&id)).is_none());
-        host.take(Input::Sent(leaving[0].clone(), late));
-        check(&host, &[("one", "delivered", ""), ("two", "sending", "")]);
-        assert_eq!(host.message(&id).provider_id.as_deref(), Some("P1"));
-    }
-}
-
-#[test]
-fn a_report_on_a_text_that_waits_for_another_try_ends_the_waiting() {
-    let mut host = Host::new(vec![]);
-    let id = host.send("one");
-    host.result(SendResult::Unavailable(problem("503")));
-    host.take(report(Some(&id), "P1", Delivery::Delivered));
-    host.send("two");
-    host.accept();
-    host.wait(60);
-    host.accept();
-    check(&host, &[("one", "delivered", ""), ("two", "accepted", "")]);
-    assert_eq!(host.message(&id).attempts.len(), 1);
-    assert!(host.conversation().lane.is_empty());
-}
-
-#[test]
-fn a_report_of_another_connection_is_not_believed() {
-    let mut host = Host::new(vec![]);
-    let id = host.send("one");
-    host.result(accepted("P1"));
-    let answer = host.take(Input::Report(Report {
-        connection: "other".to_owned(),
-        provider_id: "P1".to_owned(),
-        id: Some(id),
-        delivery: Delivery::Delivered,
-    }));
-    assert_eq!(answer, Answer::Unknown);
-    check(&host, &[("one", "accepted", "")]);
 }
 
 #[test]

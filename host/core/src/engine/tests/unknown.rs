@@ -171,7 +171,10 @@ fn the_timeline_of_a_run_does_not_say_what_nobody_knows() {
     let notes: Vec<Notes> = host.records(b'j');
     let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
     let words: Vec<&str> = notes.iter().map(|note| note.what.as_str()).collect();
-    assert_eq!(words, ["started", "waits", "unknown", "finished"]);
+    assert_eq!(
+        words,
+        ["started", "waits", "finding_out", "unknown", "finished"]
+    );
 }
 
 #[test]

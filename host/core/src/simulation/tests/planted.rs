@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// The longest story of a planted mistake.
 const LINES: usize = 25;
 
-const ALL: [Planted; 23] = [
+const ALL: [Planted; 25] = [
     Planted::ForgetTexts,
     Planted::ForgetCalls,
     Planted::UnknownIsRefused,
@@ -37,6 +37,8 @@ const ALL: [Planted; 23] = [
     Planted::AbsentTooSoon,
     Planted::DropOutcome,
     Planted::ForgetRequests,
+    Planted::ReportsOnTheLast,
+    Planted::KeepDoublesQuiet,
 ];
 
 /// The first seed that notices the mistake, and how.

@@ -11,7 +11,8 @@ use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
 use ringback_core::engine::Input;
 use ringback_core::model::{
-    Attention, Batch, EventId, Key, Message, MessageId, Origin, RawWebhook, Versioned, keys, record,
+    Attention, Batch, EventId, Key, Message, MessageId, Origin, Outcome, RawWebhook, Versioned,
+    keys, record,
 };
 use ringback_store::Direction;
 use serde_json::{Value, json};
@@ -111,7 +112,12 @@ fn advice(text: &Message) -> &'static str {
         return "the provider took nothing for long; correct the connection's settings if they \
                 are wrong, then send it again";
     }
+    let last = text.attempts.last().and_then(|one| one.outcome.as_ref());
     match text.tries() {
+        _ if matches!(last, Some(Outcome::Accepted { .. })) => {
+            "the provider took it, and it did not reach the phone; send it again when the reason \
+             may be gone, or drop it"
+        }
         (0 | 1, _) => "the provider refused it; send it again when the reason is gone, or drop it",
         _ => "the provider was down for long; send it again",
     }
@@ -358,6 +364,7 @@ pub(super) async fn attention(
         "failed": listed(Attention::Failed).await?,
         "held": listed(Attention::Held).await?,
         "waiting": listed(Attention::Turn).await?,
+        "twice": listed(Attention::Twice).await?,
         "webhooks": count(keys::table(b'u')).await?,
         "connections": broken.into_values().collect::<Vec<_>>(),
     } })))

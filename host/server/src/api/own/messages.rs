@@ -35,13 +35,14 @@ fn short_list(status: &str) -> Option<Attention> {
         "unknown" => Some(Attention::Unknown),
         "failed" => Some(Attention::Failed),
         "held" => Some(Attention::Held),
+        "twice" => Some(Attention::Twice),
         _ => None,
     }
 }
 
 /// `GET /api/v1/messages?contact=&status=&limit=&cursor=`, newest first. Texts
-/// of unknown outcome, those that failed and those that are held (`held`: queued
-/// until settings work) have lists of their own, so that a few are found among
+/// of unknown outcome, those that failed, those that are held (`held`: queued
+/// until settings work) and those that arrived twice (`twice`) have lists of their own, so that a few are found among
 /// millions; with another status a page may be short, or empty, and still have a
 /// `next_cursor`.
 pub(super) async fn list(
@@ -52,9 +53,9 @@ pub(super) async fn list(
     let limit = params.limit()?;
     let cursor = params.cursor(MessageId::parse)?;
     let wanted = match params.get("status") {
-        None | Some("held") => None,
+        None | Some("held" | "twice") => None,
         Some(text) => Some(serde_json::from_value::<Status>(json!(text)).map_err(|_| {
-            let text = "`status` must be needs_review, unknown, failed, held, or another status \
+            let text = "`status` must be needs_review, unknown, failed, held, twice, or another status \
                         of texts such as queued, scheduled, accepted or delivered";
             Error::field("status", "invalid_status", text)
         })?),

@@ -12,16 +12,18 @@ const texts = (number) => (number === 1 ? '1 text' : `${count(number)} texts`);
 
 export async function refresh() {
   const { data: open } = await ask('/api/v1/attention');
-  const [review, unknown, letters] = await Promise.all([
+  const [review, unknown, twice, letters] = await Promise.all([
     open.needsReview ? ask('/api/v1/messages?status=needs_review&limit=50') : { data: [] },
     open.unknown ? ask('/api/v1/messages?status=unknown&limit=20') : { data: [] },
+    open.twice ? ask('/api/v1/messages?status=twice&limit=20') : { data: [] },
     open.failed + open.webhooks ? ask('/api/v1/dead-letters?limit=50') : { data: [] },
   ]);
-  mark(open.needsReview);
+  mark(open);
   keyed(at('banners'), banners(open), (one) => one.name, banner);
-  const undecided = [...review.data, ...unknown.data];
+  const undecided = [...review.data, ...unknown.data, ...twice.data];
   at('attention').hidden = undecided.length === 0;
-  keyed(at('attention-list'), undecided, (text) => text.id, question);
+  const unsure = (text) => ['needs_review', 'unknown'].includes(text.status);
+  keyed(at('attention-list'), undecided, (text) => text.id, (text) => (unsure(text) ? question(text) : double(text)));
   const lost = open.failed + open.webhooks;
   at('letter-count').hidden = lost === 0;
   at('letter-count').textContent = count(lost);
@@ -30,11 +32,11 @@ export async function refresh() {
 }
 
 /** The count that is seen from anywhere on the page. */
-function mark(number) {
+function mark({ needsReview: number, unknown }) {
   const words = `${count(number)} ${number === 1 ? 'needs' : 'need'} a decision`;
   at('alert').hidden = number === 0;
   at('alert').textContent = words;
-  at('attention-title').textContent = number ? `Needs a decision (${count(number)})` : 'Being found out';
+  at('attention-title').textContent = number ? `Needs a decision (${count(number)})` : unknown ? 'Being found out' : 'Arrived twice';
 }
 
 function banners(open) {
@@ -90,6 +92,17 @@ function question(text) {
       open ? 'The provider is being asked whether it has this text; that takes a moment. ' : 'Nobody could say whether the provider took this text. ',
       seen(text.attempts), `Tried ${tries(text.attempts)}through ${text.messagingConnectionId}.`),
     el('div', { class: 'options' }, ...CHOICES.map(choice)));
+}
+
+/** A text of which two attempts arrived, until somebody has seen it. */
+function double(text) {
+  return el('li', { class: 'question' },
+    el('p', { class: 'row' },
+      el('strong', {}, phone(text.toNumber)), chip('twice', 'warn'),
+      el('span', { class: 'soft end' }, when(text.updatedAt))),
+    el('p', { class: 'about' }, el('span', { class: 'quote' }, text.body)),
+    el('p', { class: 'about soft' }, 'An attempt that nobody knew of arrived as well: the contact got this text twice.'),
+    el('div', { class: 'options' }, button('Seen', 'seen', () => post(`dead-letters/${text.id}/drop`))));
 }
 
 /** What the host saw of the last attempt. */
