@@ -125,12 +125,12 @@ impl<T: Serialize + Clone + Send + Sync + 'static> Stored for T {}
 
 /// A record that a step wrote, as it is and not as bytes.
 trait Written: Any + Send + Sync {
-    fn encode(&self) -> Result<Arc<[u8]>, record::Error>;
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<Arc<[u8]>, record::Error>;
 }
 
 impl<T: Stored> Written for T {
-    fn encode(&self) -> Result<Arc<[u8]>, record::Error> {
-        record::encode(self)
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<Arc<[u8]>, record::Error> {
+        record::encode_through(buffer, self)
     }
 }
 
@@ -226,7 +226,7 @@ impl<'a> Tx<'a> {
             let record: &dyn Any = &**written;
             return match record.downcast_ref::<T>() {
                 Some(record) => Ok(Some(record.clone())),
-                None => Ok(Some(record::decode(&written.encode()?)?)),
+                None => Ok(Some(record::decode(&written.encode(&mut Vec::new())?)?)),
             };
         }
         let Some((key, fact)) = self.facts.stored.get_key_value(key) else {
@@ -351,9 +351,10 @@ impl<'a> Tx<'a> {
 
     /// The batch: what was written, under the condition of what was read.
     pub(super) fn into_batch(mut self) -> Step<Made> {
-        if let Some(first) = self.entries.first() {
+        let entries = Arc::new(std::mem::take(&mut self.entries));
+        if let Some(first) = entries.first() {
             let key = keys::event(&first.id);
-            self.put(key, &Entries::Many(self.entries.clone()))?;
+            self.put(key, &Entries::Many(Arc::clone(&entries)))?;
         }
         for (run, number, notes) in std::mem::take(&mut self.notes) {
             self.put(keys::note(&run, number), &Notes::Many(notes))?;
@@ -372,10 +373,14 @@ impl<'a> Tx<'a> {
             });
         let preconditions = preconditions.collect();
         let (mut writes, mut records) = (BTreeMap::new(), Records::default());
+        let mut buffer = Vec::with_capacity(2048);
         // Only a command has a next step, and that reads neither feed nor timeline.
         let goes_on = !self.commands.is_empty();
         for (key, written) in self.writes {
-            let bytes = written.as_ref().map(|one| one.encode()).transpose()?;
+            let bytes = written
+                .as_ref()
+                .map(|one| one.encode(&mut buffer))
+                .transpose()?;
             if goes_on && !keys::is_only_appended(&key) {
                 let record = written.map(|one| one as Arc<dyn Any + Send + Sync>);
                 records.0.push((key.clone(), bytes.clone().zip(record)));
@@ -391,7 +396,7 @@ impl<'a> Tx<'a> {
             records,
             commands: self.commands,
             notices: self.notices,
-            entries: self.entries,
+            entries: Arc::unwrap_or_clone(entries),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The feed: one entry for everything a person or program may want to follow.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -39,7 +41,7 @@ pub struct Entry {
 #[serde(untagged)]
 pub enum Entries {
     /// In the order of their ids.
-    Many(Vec<Entry>),
+    Many(Arc<Vec<Entry>>),
     /// One by itself, as version 0.1.0 wrote them.
     One(Box<Entry>),
 }
@@ -48,7 +50,7 @@ impl Entries {
     /// All of them, in the order of their ids.
     pub fn into_vec(self) -> Vec<Entry> {
         match self {
-            Self::Many(entries) => entries,
+            Self::Many(entries) => Arc::unwrap_or_clone(entries),
             Self::One(entry) => vec![*entry],
         }
     }

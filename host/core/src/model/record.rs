@@ -32,10 +32,18 @@ pub enum Error {
 /// When the record holds something JSON cannot (a map with keys that are not
 /// text); none of our records does.
 pub fn encode<T: Serialize>(record: &T) -> Result<Arc<[u8]>, Error> {
-    let mut bytes = Vec::with_capacity(512);
-    bytes.push(VERSION);
-    serde_json::to_writer(&mut bytes, record)?;
-    Ok(bytes.into())
+    encode_through(&mut Vec::with_capacity(512), record)
+}
+
+/// A record's bytes, put together in a buffer that many of them share.
+///
+/// # Errors
+/// See [`encode`].
+pub fn encode_through<T: Serialize>(buffer: &mut Vec<u8>, record: &T) -> Result<Arc<[u8]>, Error> {
+    buffer.clear();
+    buffer.push(VERSION);
+    serde_json::to_writer(&mut *buffer, record)?;
+    Ok(buffer.as_slice().into())
 }
 
 /// The record of stored bytes.

@@ -40,7 +40,7 @@ async fn put_many(store: &Memory, millis: i64, count: usize) -> Vec<EventId> {
     let mut ids = Ids::new(at, u128::from(millis.unsigned_abs()));
     let entries: Vec<Entry> = (0..count).map(|_| entry(&ids.event(), at)).collect();
     let ids: Vec<EventId> = entries.iter().map(|entry| entry.id.clone()).collect();
-    let value = record::encode(&Entries::Many(entries)).unwrap();
+    let value = record::encode(&Entries::Many(entries.into())).unwrap();
     commit(store, &ids[0], value).await;
     ids
 }
