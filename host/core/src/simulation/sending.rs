@@ -159,7 +159,7 @@ impl Simulation {
             ));
             self.report.texts += 1;
             self.check_taken(message)?;
-            self.reports(message, &provider_id);
+            self.reports(message, &provider_id, answer.is_none());
             self.contact_reads(message);
         }
         if let Some(pause) = answer {
@@ -169,8 +169,10 @@ impl Simulation {
         Ok(())
     }
 
-    /// Delivery reports: lost, doubled and out of order as they please.
-    fn reports(&mut self, message: &Message, provider_id: &str) {
+    /// Delivery reports: lost, doubled and out of order as they please. A provider
+    /// that did not answer may be as slow with them: then they come when the text
+    /// was sent again long since.
+    fn reports(&mut self, message: &Message, provider_id: &str, unanswered: bool) {
         if self.script.as_ref().is_some_and(|script| !script.reports)
             || (!self.calm && !self.fault(Fault::Report, 1_000))
         {
@@ -184,6 +186,7 @@ impl Simulation {
             _ => Delivery::Delivered,
         };
         self.truth.reported.will_be(provider_id, &last);
+        let slow = unanswered && self.script.is_none() && self.random.chance(700);
         for delivery in [Delivery::Queued, Delivery::Sent, last] {
             let faults = self.scenario.faults.webhook;
             let copies = match self.fault(Fault::Webhook, faults) {
@@ -198,7 +201,7 @@ impl Simulation {
                     id: named.then(|| message.id.clone()),
                     delivery: delivery.clone(),
                 };
-                let late = if self.fault(Fault::Webhook, faults / 4) {
+                let late = if slow || self.fault(Fault::Webhook, faults / 4) {
                     200_000
                 } else {
                     6_000
