@@ -163,6 +163,8 @@ fn retry(
             .min(BACKOFF_LIMIT)
             .mul_f64(0.5 + tx.ids.fraction() / 2.0),
     };
+    // Stored times are whole milliseconds.
+    let delay = SignedDuration::from_millis(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
     if limited.is_some() {
         let until = tx.now.checked_add(delay).unwrap_or(Timestamp::MAX);
         tx.notices.push(Notice::Slowed(Sender::of(&message), until));

@@ -7,11 +7,11 @@ use ringback_core::sms;
 use serde_json::{Value as Json, json};
 
 use super::client::{Client, Failure};
-use super::output::{cut, items, printable, table, text};
+use super::output::{items, table, text};
 use super::{Conversations, EventKind, Runs, output};
 
 /// How many characters of a text are shown in a list.
-const WORDS: usize = 60;
+pub(super) const WORDS: usize = 60;
 
 pub(super) type Out<'a> = &'a mut (dyn Write + Send);
 
@@ -296,77 +296,4 @@ fn state(thread: &Json) -> String {
         Some(Json::Object(_)) => format!("with {}", text(thread, "/handoff/to")),
         _ => String::new(),
     }
-}
-
-/// `why`
-pub(super) async fn why(
-    client: &Client,
-    number: &str,
-    limit: u16,
-    json: bool,
-    out: Out<'_>,
-) -> Result<(), Failure> {
-    let number = phone(number)?;
-    let limit = limit.to_string();
-    let query = [
-        ("contact", number.as_str()),
-        ("direction", "outbound"),
-        ("limit", &limit),
-    ];
-    let answer = client.get(&["api", "v1", "messages"], &query).await?;
-    if json {
-        return Ok(output::json(out, &answer)?);
-    }
-    // An older host may not know the direction.
-    let ours = |message: &&Json| message.get("direction").is_none_or(|way| way == "outbound");
-    let texts: Vec<&Json> = items(&answer).iter().filter(ours).collect();
-    if texts.is_empty() {
-        return Ok(writeln!(out, "No text to {number} was ever planned.")?);
-    }
-    for (count, message) in texts.into_iter().enumerate() {
-        if count > 0 {
-            writeln!(out)?;
-        }
-        explain(message, out)?;
-    }
-    Ok(())
-}
-
-fn explain(message: &Json, out: Out<'_>) -> std::io::Result<()> {
-    let body = message.get("body").and_then(Json::as_str);
-    let words = cut(&printable(body.unwrap_or_default()), WORDS);
-    write!(
-        out,
-        "{}  \"{words}\"  {}",
-        text(message, "/createdAt"),
-        text(message, "/status")
-    )?;
-    if message.get("reason").is_some_and(Json::is_string) {
-        write!(out, " ({})", text(message, "/reason"))?;
-    }
-    writeln!(out, "  {}", text(message, "/id"))?;
-    if message.get("waitsUntil").is_some_and(Json::is_string) {
-        writeln!(out, "  it waits until {}", text(message, "/waitsUntil"))?;
-    }
-    let verdicts = message.get("verdicts").and_then(Json::as_array);
-    let row = |verdict: &Json| {
-        let said = ["/reason", "/until"].map(|at| text(verdict, at));
-        let said = match said {
-            [reason, until] if reason == "-" && until == "-" => String::new(),
-            [reason, until] if until == "-" => reason,
-            [reason, until] if reason == "-" => format!("until {until}"),
-            [reason, until] => format!("{reason}, until {until}"),
-        };
-        vec![
-            format!("  {}", text(verdict, "/at")),
-            text(verdict, "/rule"),
-            text(verdict, "/verdict"),
-            said,
-        ]
-    };
-    let rows: Vec<Vec<String>> = verdicts.into_iter().flatten().map(row).collect();
-    if rows.is_empty() {
-        return writeln!(out, "  the gate has not looked at it yet");
-    }
-    table(out, &["  AT", "RULE", "VERDICT", ""], &rows)
 }

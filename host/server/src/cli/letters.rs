@@ -115,7 +115,12 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
         &rows,
     )?;
     let has = |word: &str| texts.iter().any(|one| one["status"] == word);
-    if has("needs_review") || has("unknown") {
+    if !has("needs_review") && has("unknown") {
+        writeln!(
+            out,
+            "\nringback is finding out what became of them, and asks you when it cannot."
+        )?;
+    } else if has("needs_review") {
         writeln!(
             out,
             "\nNobody knows whether they were sent. Ask the contact or look at the provider's page, then:\n  \

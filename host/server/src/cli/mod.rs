@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod letters;
 mod output;
+mod why;
 
 use std::future::Future;
 use std::io::Write;
@@ -202,7 +203,7 @@ async fn dispatch(
             letters::letters(&client()?, command, json, out).await?;
         }
         Some(Command::Why { number, limit }) => {
-            data::why(&client()?, number, *limit, json, out).await?;
+            why::why(&client()?, number, *limit, json, out).await?;
         }
         Some(Command::Keys(command)) => keys::keys(common, command, seams, out).await?,
         Some(Command::Conversations(command)) => {

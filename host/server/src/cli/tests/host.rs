@@ -104,6 +104,19 @@ async fn why() {
         { "id": "msg_x", "direction": "inbound", "status": "received", "body": "hi" },
         { "id": "msg_1", "direction": "outbound", "status": "queued", "reason": null, "body": "Hi",
           "createdAt": "2026-11-20T12:00:00Z", "verdicts": [] },
+        { "id": "msg_0", "direction": "outbound", "status": "delivered", "reason": null, "body": "Hi",
+          "createdAt": "2026-11-20T11:00:00Z", "waitsUntil": null, "verdicts": [
+            { "at": "2026-11-20T11:00:00Z", "rule": "opt_out", "verdict": "passed", "reason": "", "until": null },
+          ], "attempts": [
+            { "at": "2026-11-20T11:00:00Z", "outcome": { "is": "refused",
+              "problem": { "code": "20429", "text": "Too Many Requests." } }, "delivery": null },
+            { "at": "2026-11-20T11:01:00Z", "outcome": { "is": "absent" }, "delivery": null },
+            { "at": "2026-11-20T11:02:00Z", "outcome": { "is": "unknown",
+              "problem": { "code": "", "text": "the connection broke" } }, "delivery": null },
+            { "at": "2026-11-20T11:03:00Z", "outcome": { "is": "accepted", "provider_id": "SM1" },
+              "delivery": "delivered" },
+            { "at": "2026-11-20T11:04:00Z", "outcome": null, "delivery": null },
+          ] },
     ] });
     let answers = [("/api/v1/messages", 200, texts)];
     insta::assert_snapshot!(with_host(&answers, &["why", "+15125550142"]).await, @r#"
@@ -114,6 +127,15 @@ async fn why() {
 
 2026-11-20T12:00:00Z  "Hi"  queued  msg_1
   the gate has not looked at it yet
+
+2026-11-20T11:00:00Z  "Hi"  delivered  msg_0
+  AT                    RULE     VERDICT
+  2026-11-20T11:00:00Z  opt_out  passed
+  attempt 1 at 2026-11-20T11:00:00Z: the provider did not take it: Too Many Requests (20429)
+  attempt 2 at 2026-11-20T11:01:00Z: it counts as never sent: nobody could find it at the provider
+  attempt 3 at 2026-11-20T11:02:00Z: nobody knows whether the provider took it: the connection broke
+  attempt 4 at 2026-11-20T11:03:00Z: the provider took it as SM1, and reports it delivered
+  attempt 5 at 2026-11-20T11:04:00Z: under way
 exit 0
 --
 GET /api/v1/messages?contact=%2B15125550142&direction=outbound&limit=5 [local-key]
