@@ -10,6 +10,7 @@
 mod calls;
 mod draft;
 mod enroll;
+mod firing;
 mod held;
 mod inbound;
 mod input;
@@ -196,7 +197,7 @@ fn timer(world: World<'_>, tx: &mut Tx<'_>, key: &Key) -> Step<Answer> {
         Task::Settle { message } => unknown::settle(world, tx, message, key)?,
         Task::Release { conversation } => threads::release_due(tx, conversation, key)?,
         Task::Tick { workflow, trigger } => {
-            schedule::tick(world, tx, workflow, *trigger, key, timer.due)?;
+            firing::tick(world, tx, workflow, *trigger, key, timer.due)?;
         }
     }
     Ok(Answer::Done)

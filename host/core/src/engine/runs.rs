@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, schedule, texts};
+use super::{Answer, Step, Tx, World, firing, texts};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, PhoneNumber, Run, RunId, RunStatus, Status, Waiting,
     keys,
@@ -233,7 +233,7 @@ pub(super) fn end(
             tx.put(key, &enrollment)?;
         }
     }
-    schedule::run_ended(world, tx, run)
+    firing::run_ended(world, tx, run)
 }
 
 /// Ends the runs of a contact whose files say that this event ends them.

@@ -1,29 +1,19 @@
-//! Workflows coming into and going out of service, and the schedules that start
-//! their runs.
-//!
-//! A firing's durable name is its instant under the workflow and trigger: the
-//! timer of the next firing and the record of where the schedule stands change
-//! in the batch that starts the run, so no firing happens twice.
+//! Workflows coming into and going out of service, with their schedules. What a
+//! schedule does when it is due stands in [`super::firing`].
 
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::enroll::Cause;
-use super::{Answer, InService, Step, Tx, World, enroll};
-use crate::model::{Head, Key, Run, RunStatus, StoredDefinition, Task, Tick, keys};
-use crate::planted::{Planted, planted};
+use super::{Answer, Step, Tx, World};
+use crate::model::{Head, Key, StoredDefinition, Task, Tick, keys};
 use crate::schedule::{Cron, Firing};
-use crate::workflow::{Definition, Missed, On, Overlap, Schedule, Workflow};
+use crate::workflow::{Definition, On, Schedule, Workflow};
 
-/// A firing that is later than this was missed.
-const GRACE: SignedDuration = SignedDuration::from_mins(1);
-/// The most missed firings that `all` makes up for.
-const MOST_MISSED: usize = 100;
-/// How far back missed firings are looked for.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24 * 31);
+/// How far ahead of now a schedule may have fired for that to count.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// A workflow's file was loaded: its definition is stored before any run can
 /// start with it, and its schedules are set.
@@ -48,6 +38,8 @@ pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>
         };
         tx.put(stored, &record)?;
     }
+    let fired = before.as_ref().and_then(|head| head.fired);
+    let dropped = set_schedules(world, tx, definition, fired)?;
     if same.is_none_or(|head| !head.active) {
         let head = Head {
             workflow: definition.id.clone(),
@@ -55,6 +47,7 @@ pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>
             version,
             active: true,
             since: tx.now,
+            fired: fired.max(dropped),
         };
         tx.put(key, &head)?;
         let id = definition.id.clone();
@@ -62,7 +55,6 @@ pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>
             entry.data = json!({ "workflow": id, "version": version });
         });
     }
-    set_schedules(world, tx, definition)?;
     Ok(Answer::Version {
         now: version,
         before: before.map(|head| head.version),
@@ -76,12 +68,12 @@ pub(super) fn undefine(world: World<'_>, tx: &mut Tx<'_>, id: &str) -> Step<Answ
         return Ok(Answer::Unknown);
     };
     head.active = false;
-    tx.put(key, &head)?;
     if let Some(workflow) = world.workflows.by_hash.get(&head.definition) {
         for trigger in 0..workflow.definition.triggers.len() {
-            stop_schedule(tx, id, trigger)?;
+            head.fired = head.fired.max(stop_schedule(tx, id, trigger)?);
         }
     }
+    tx.put(key, &head)?;
     tx.tell("workflow.removed", |entry| {
         entry.data = json!({ "workflow": id })
     });
@@ -91,27 +83,46 @@ pub(super) fn undefine(world: World<'_>, tx: &mut Tx<'_>, id: &str) -> Step<Answ
     })
 }
 
-fn stop_schedule(tx: &mut Tx<'_>, id: &str, trigger: usize) -> Step<()> {
+/// Stops a schedule, and says up to when it had fired.
+fn stop_schedule(tx: &mut Tx<'_>, id: &str, trigger: usize) -> Step<Option<Timestamp>> {
     let key = keys::tick(id, trigger);
-    if let Some(tick) = tx.get::<Tick>(&key)? {
-        tx.drop_timer(Some(tick.timer));
-        tx.delete(key);
+    let Some(tick) = tx.get::<Tick>(&key)? else {
+        return Ok(None);
+    };
+    tx.drop_timer(Some(tick.timer));
+    tx.delete(key);
+    Ok(tick.fired)
+}
+
+/// From when firings are looked for: now, or where a clock jumped back the time up
+/// to which they happened. A clock that was wrong by more than `AHEAD` and was set
+/// right does not silence a schedule until that time comes.
+fn not_before(now: Timestamp, fired: Option<Timestamp>) -> Timestamp {
+    match fired {
+        Some(fired) if fired.duration_since(now) <= AHEAD => now.max(fired),
+        _ => now,
     }
-    Ok(())
 }
 
 /// Sets the timers of a definition's schedules. One whose rule did not change
-/// keeps its timer, so that an edit elsewhere in the file moves nothing.
-fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> Step<()> {
+/// keeps its timer, so that an edit elsewhere in the file moves nothing. Says up to
+/// when those that are stopped had fired.
+fn set_schedules(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    definition: &Definition,
+    fired: Option<Timestamp>,
+) -> Step<Option<Timestamp>> {
+    let mut dropped = None;
     let before = world.workflows.in_service.get(&definition.id);
     let triggers_before = before.map_or(0, |one| one.workflow.definition.triggers.len());
     for number in definition.triggers.len()..triggers_before {
-        stop_schedule(tx, &definition.id, number)?;
+        dropped = dropped.max(stop_schedule(tx, &definition.id, number)?);
     }
     for (number, trigger) in definition.triggers.iter().enumerate() {
         let key = keys::tick(&definition.id, number);
         let On::Schedule(schedule) = &trigger.on else {
-            stop_schedule(tx, &definition.id, number)?;
+            dropped = dropped.max(stop_schedule(tx, &definition.id, number)?);
             continue;
         };
         let rule = rule(world, schedule);
@@ -119,15 +130,16 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
         if stored.as_ref().is_some_and(|tick| tick.rule == rule) {
             continue;
         }
-        let (run, queued, owed) = match stored {
+        let (run, queued, owed, mine) = match stored {
             Some(tick) => {
                 tx.drop_timer(Some(tick.timer));
-                (tick.run, tick.queued, tick.owed)
+                (tick.run, tick.queued, tick.owed, tick.fired)
             }
-            None => (None, false, Vec::new()),
+            None => (None, false, Vec::new(), None),
         };
+        let fired = fired.max(mine);
         // An edit never fires the past: the next firing is counted from now.
-        let Some(firing) = next(world, schedule, tx.now) else {
+        let Some(firing) = next(world, schedule, not_before(tx.now, fired)) else {
             continue;
         };
         let timer = arm(tx, &definition.id, number, firing.at)?;
@@ -138,13 +150,14 @@ fn set_schedules(world: World<'_>, tx: &mut Tx<'_>, definition: &Definition) -> 
             run,
             queued,
             owed,
+            fired,
         };
         tx.put(key, &tick)?;
     }
-    Ok(())
+    Ok(dropped)
 }
 
-fn arm(tx: &mut Tx<'_>, workflow: &str, trigger: usize, at: Timestamp) -> Step<Key> {
+pub(super) fn arm(tx: &mut Tx<'_>, workflow: &str, trigger: usize, at: Timestamp) -> Step<Key> {
     tx.set_timer(
         at,
         Task::Tick {
@@ -155,7 +168,7 @@ fn arm(tx: &mut Tx<'_>, workflow: &str, trigger: usize, at: Timestamp) -> Step<K
 }
 
 /// The text and zone that a schedule's firings are computed with.
-fn rule(world: World<'_>, schedule: &Schedule) -> String {
+pub(super) fn rule(world: World<'_>, schedule: &Schedule) -> String {
     let zone = schedule
         .zone
         .as_deref()
@@ -163,7 +176,7 @@ fn rule(world: World<'_>, schedule: &Schedule) -> String {
     format!("{} in {zone}", schedule.cron)
 }
 
-fn zone(world: World<'_>, schedule: &Schedule) -> TimeZone {
+pub(super) fn zone(world: World<'_>, schedule: &Schedule) -> TimeZone {
     let name = schedule
         .zone
         .as_deref()
@@ -172,213 +185,8 @@ fn zone(world: World<'_>, schedule: &Schedule) -> TimeZone {
 }
 
 /// The next firing after a time.
-fn next(world: World<'_>, schedule: &Schedule, after: Timestamp) -> Option<Firing> {
+pub(super) fn next(world: World<'_>, schedule: &Schedule, after: Timestamp) -> Option<Firing> {
     Cron::parse(&schedule.cron)
         .ok()?
         .next_after(after, &zone(world, schedule))
-}
-
-/// A schedule's timer is due.
-pub(super) fn tick(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    id: &str,
-    number: usize,
-    timer: &Key,
-    due: Timestamp,
-) -> Step<()> {
-    let key = keys::tick(id, number);
-    let Some(mut tick) = tx.get::<Tick>(&key)? else {
-        return Ok(());
-    };
-    if tick.timer != *timer {
-        return Ok(());
-    }
-    let in_service = world.workflows.in_service.get(id);
-    let trigger = in_service.and_then(|one| one.workflow.definition.triggers.get(number));
-    let (Some(in_service), Some(On::Schedule(schedule))) = (in_service, trigger.map(|t| &t.on))
-    else {
-        tx.delete(key);
-        return Ok(());
-    };
-    let firings = due_firings(world, tx, schedule, due);
-    let late = tx.now.duration_since(due) > GRACE || firings.len() > 1;
-    let one_by_one = schedule.missed == Missed::All && schedule.overlap != Overlap::Allow;
-    for at in firings {
-        if late && one_by_one {
-            owe(&mut tick, at);
-        } else {
-            fire(world, tx, in_service, number, schedule, &mut tick, at)?;
-        }
-    }
-    pay(world, tx, in_service, number, &mut tick)?;
-    let after = if planted(Planted::FireTwice) {
-        due - SignedDuration::from_secs(1)
-    } else {
-        tx.now
-    };
-    match next(world, schedule, after) {
-        Some(firing) => {
-            tick.rule = rule(world, schedule);
-            tick.next = firing.at;
-            tick.timer = arm(tx, id, number, firing.at)?;
-            tx.put(key, &tick)
-        }
-        None => {
-            tx.delete(key);
-            Ok(())
-        }
-    }
-}
-
-/// Which firings a due timer stands for: itself, and those after it that passed
-/// while the host was down.
-fn due_firings(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    schedule: &Schedule,
-    due: Timestamp,
-) -> Vec<Timestamp> {
-    if tx.now.duration_since(due) <= GRACE && schedule.missed != Missed::All {
-        return vec![due];
-    }
-    let Ok(cron) = Cron::parse(&schedule.cron) else {
-        return Vec::new();
-    };
-    let from = due.max(tx.now.checked_sub(LOOK_BACK).unwrap_or(due));
-    let missed = cron.missed(from, tx.now, &zone(world, schedule), MOST_MISSED);
-    let later: Vec<Timestamp> = missed.firings.iter().map(|firing| firing.at).collect();
-    let on_time = later
-        .last()
-        .copied()
-        .filter(|at| tx.now.duration_since(*at) <= GRACE);
-    let all = std::iter::once(due).chain(later);
-    match schedule.missed {
-        Missed::Skip => on_time.into_iter().collect(),
-        Missed::RunOnce => all.last().into_iter().collect(),
-        Missed::All => {
-            let mut all: Vec<Timestamp> = all.collect();
-            let surplus = all.len().saturating_sub(MOST_MISSED);
-            all.drain(..surplus);
-            all
-        }
-    }
-}
-
-/// Starts the run of one firing, unless the one before is still under way.
-fn fire(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    in_service: &InService,
-    number: usize,
-    schedule: &Schedule,
-    tick: &mut Tick,
-    at: Timestamp,
-) -> Step<()> {
-    let id = &in_service.workflow.definition.id;
-    if is_active(tx, tick)? && schedule.overlap != Overlap::Allow {
-        tick.queued |= schedule.overlap == Overlap::Queue;
-        let queued = tick.queued;
-        let run = tick.run.clone();
-        tx.tell("schedule.skipped", |entry| {
-            entry.run = run;
-            entry.data = json!({ "workflow": id, "at": at, "queued": queued });
-        });
-        return Ok(());
-    }
-    tick.queued = false;
-    start(world, tx, in_service, number, tick, at)
-}
-
-/// Whether the run of the last firing is under way.
-fn is_active(tx: &Tx<'_>, tick: &Tick) -> Step<bool> {
-    Ok(match &tick.run {
-        None => false,
-        Some(run) => tx
-            .get::<Run>(&keys::run(run))?
-            .is_some_and(|run| run.status == RunStatus::Running),
-    })
-}
-
-/// Notes a missed firing that is to be made up for when its turn comes. `missed:
-/// all` says that each of them counts, and a rule about overlaps that each has to
-/// wait for the one before; both hold when they follow one another.
-fn owe(tick: &mut Tick, at: Timestamp) {
-    if tick.owed.len() >= MOST_MISSED {
-        tick.owed.remove(0);
-    }
-    tick.owed.push(at);
-}
-
-/// Starts the next firing that is owed, unless one is under way.
-fn pay(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    in_service: &InService,
-    number: usize,
-    tick: &mut Tick,
-) -> Step<()> {
-    while !tick.owed.is_empty() && !is_active(tx, tick)? {
-        let at = tick.owed.remove(0);
-        start(world, tx, in_service, number, tick, at)?;
-    }
-    Ok(())
-}
-
-fn start(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    in_service: &InService,
-    number: usize,
-    tick: &mut Tick,
-    at: Timestamp,
-) -> Step<()> {
-    let definition = &in_service.workflow.definition;
-    let event = json!({ "type": "schedule", "trigger": number, "at": at });
-    let agent = world
-        .setup
-        .agent_or_only(None)
-        .map(|agent| agent.id.clone());
-    let cause = Cause {
-        event: event.into(),
-        agent,
-        ..Cause::default()
-    };
-    if let Some(trigger) = definition.triggers.get(number)
-        && !enroll::holds(world, tx, definition, trigger, &cause)?
-    {
-        return Ok(());
-    }
-    match enroll::start(world, tx, in_service, cause.clone())? {
-        Ok(run) => tick.run = Some(run),
-        Err(refusal) => enroll::not_started(tx, definition, &cause, &refusal),
-    }
-    Ok(())
-}
-
-/// A run ended: a firing that waited for it starts now.
-pub(super) fn run_ended(world: World<'_>, tx: &mut Tx<'_>, run: &Run) -> Step<()> {
-    if run.event.get("type").and_then(Json::as_str) != Some("schedule") {
-        return Ok(());
-    }
-    let number = run.event.get("trigger").and_then(Json::as_u64).unwrap_or(0);
-    let number = usize::try_from(number).unwrap_or(0);
-    let key = keys::tick(&run.workflow, number);
-    let Some(mut tick) = tx.get::<Tick>(&key)? else {
-        return Ok(());
-    };
-    let waits = tick.queued || !tick.owed.is_empty();
-    if !waits || tick.run.as_ref() != Some(&run.id) {
-        return Ok(());
-    }
-    let Some(in_service) = world.workflows.in_service.get(&run.workflow) else {
-        return Ok(());
-    };
-    pay(world, tx, in_service, number, &mut tick)?;
-    if tick.queued && !is_active(tx, &tick)? {
-        tick.queued = false;
-        let now = tx.now;
-        start(world, tx, in_service, number, &mut tick, now)?;
-    }
-    tx.put(key, &tick)
 }

@@ -179,6 +179,9 @@ pub struct Head {
     pub active: bool,
     /// When this version was taken into service.
     pub since: Timestamp,
+    /// Up to when the schedules that it no longer has had fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fired: Option<Timestamp>,
 }
 
 /// Where a schedule stands.
@@ -200,4 +203,7 @@ pub struct Tick {
     /// `missed: all` wants: those that still wait, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Timestamp>,
+    /// Up to when it has fired, once it did: a clock may jump back behind that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fired: Option<Timestamp>,
 }

@@ -173,3 +173,38 @@ fn a_clock_that_jumps_back_fires_nothing_twice() {
     host.wait(1_800);
     assert_eq!(starts(&host), ["17:00"]);
 }
+
+#[test]
+fn nor_does_it_when_the_file_was_away_or_edited_meanwhile() {
+    let back = |host: &mut Host| host.now -= SignedDuration::from_secs(1_800);
+    let again = hourly(60, Missed::RunOnce, Overlap::Allow);
+    // Gone and there again.
+    let mut host = Host::new(vec![Arc::clone(&again)]);
+    host.wait(HOUR + 600);
+    host.take(Input::Undefine("clock".to_owned()));
+    back(&mut host);
+    host.define(Arc::clone(&again));
+    host.wait(2 * HOUR);
+    assert_eq!(starts(&host), ["17:00", "18:00"]);
+    // Another rule with the same instant, and one instant that is new.
+    let mut host = Host::new(vec![Arc::clone(&again)]);
+    host.wait(HOUR + 600);
+    back(&mut host);
+    host.define(scheduled(
+        "*/30 * * * *",
+        60,
+        Missed::RunOnce,
+        Overlap::Allow,
+    ));
+    host.wait(HOUR);
+    assert_eq!(starts(&host), ["17:00", "17:30"]);
+    // A clock that was wrong by days is not believed when it is right again.
+    let mut host = Host::new(vec![Arc::clone(&again)]);
+    host.wait(72 * HOUR);
+    let fired = host.runs().len();
+    host.take(Input::Undefine("clock".to_owned()));
+    host.now -= SignedDuration::from_hours(48);
+    host.define(again);
+    host.wait(HOUR);
+    assert_eq!(host.runs().len(), fired + 1);
+}

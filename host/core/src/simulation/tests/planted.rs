@@ -12,6 +12,8 @@ use crate::planted::{Planted, with};
 const SEEDS: u64 = 200;
 /// The longest story of a planted mistake.
 const LINES: usize = 25;
+/// And of one about a text that is looked for, sent again, and reported twice.
+const DOUBLES: usize = 60;
 
 const ALL: [Planted; 25] = [
     Planted::ForgetTexts,
@@ -125,6 +127,10 @@ fn proof_every_story_is_short() {
     let all: &[Planted] = if long() { &ALL } else { &some };
     for mistake in all {
         let story = shortest(*mistake).unwrap().to_string();
-        assert!(story.lines().count() <= LINES, "{mistake:?}\n{story}");
+        let most = match mistake {
+            Planted::ReportsOnTheLast | Planted::KeepDoublesQuiet => DOUBLES,
+            _ => LINES,
+        };
+        assert!(story.lines().count() <= most, "{mistake:?}\n{story}");
     }
 }
