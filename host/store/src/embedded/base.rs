@@ -234,16 +234,27 @@ impl Base {
 
 type Pair = Result<(Key, Found), Error>;
 
-/// Two ordered sequences without a key in common as one.
+/// Two ordered sequences without a key in common as one. An error of either comes
+/// at once and is the last answer: pairs of the other would be taken for all there
+/// are up to where they stand.
 fn both(
     mut one: Peekable<impl Iterator<Item = Pair>>,
     mut other: Peekable<impl Iterator<Item = Pair>>,
     before: impl Fn(&Key, &Key) -> bool,
 ) -> impl Iterator<Item = Pair> {
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(Ok((a, _))), Some(Ok((b, _)))) if before(b, a) => other.next(),
-        (None, _) => other.next(),
-        (Some(_), _) => one.next(),
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let pair = match (one.peek(), other.peek()) {
+            (Some(Err(_)), _) => one.next(),
+            (None, _) | (_, Some(Err(_))) => other.next(),
+            (Some(Ok((a, _))), Some(Ok((b, _)))) if before(b, a) => other.next(),
+            (Some(Ok(_)), _) => one.next(),
+        };
+        failed = matches!(pair, Some(Err(_)));
+        pair
     })
 }
 

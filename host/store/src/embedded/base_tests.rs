@@ -319,6 +319,59 @@ pub(in crate::embedded) fn survives(plant: Option<Plant>) -> bool {
     catch_unwind(AssertUnwindSafe(play)).is_ok()
 }
 
+/// Reads everything page by page, as a snapshot does.
+fn paged(base: &Base, layers: &Layers) -> Result<usize, Error> {
+    let state = State { base, layers };
+    let (mut from, mut count) = (Key::new([]), 0);
+    loop {
+        let page = state.scan_all(&from, 7, usize::MAX)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(count);
+        };
+        count += page.len();
+        from = Key::new([last.as_bytes(), &[0]].concat());
+    }
+}
+
+/// More pairs follow than a page takes, on the other side of each merge.
+#[test]
+fn no_reader_gets_past_what_cannot_be_read() {
+    let fill = (0..3).map(|table| Change::Fill(table, 0, 60, 20));
+    let fill: Vec<_> = fill.collect();
+    for above in [false, true] {
+        let mut world = World::new(None);
+        let commits = world.commit(&fill);
+        world.base.apply(&memtable(&commits), None).unwrap();
+        let later = Change::Fill(1, 30, 60, 20);
+        let later = above.then(|| memtable(&world.commit(&[later])));
+        let layers = Layers::new(later.unwrap_or_default());
+        let all = world.model.len();
+        assert_eq!(paged(&world.base, &layers).unwrap(), all);
+        let db = world.base.db().clone();
+        let names = db.range([1]..[4]).keys().map(Result::unwrap);
+        for name in names.collect::<Vec<_>>() {
+            let old = db.insert(&name, b"?").unwrap().unwrap();
+            // A cell that is written over is not read.
+            let key = Key::new(&name[1..]);
+            if name[0] == 3 || layers.get(&key).is_none() {
+                let read = paged(&world.base, &layers);
+                assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}: {read:?}");
+                let state = State {
+                    base: &world.base,
+                    layers: &layers,
+                };
+                let (low, high) = (Key::new([]), Key::new([255]));
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let read = state.scan(&low, &high, usize::MAX, direction);
+                    assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}");
+                }
+            }
+            db.insert(&name, old).unwrap();
+        }
+        assert_eq!(paged(&world.base, &layers).unwrap(), all);
+    }
+}
+
 #[test]
 fn keeps_few_entries_for_many_pairs() {
     let mut world = World::new(None);
