@@ -29,6 +29,7 @@ mod snapshot;
 mod start;
 mod state;
 mod summed;
+mod tally;
 
 #[cfg(test)]
 mod archive_tests;

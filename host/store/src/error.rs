@@ -85,7 +85,10 @@ pub enum Error {
     },
     /// The state behind the journal is damaged. What was acknowledged is in the
     /// journal; the next start rebuilds the state from it.
-    #[error("the state is damaged and will be rebuilt by a restart: {0}")]
+    #[error(
+        "the state is damaged: {0}; nothing is lost by that: start ringback, or give the command \
+         again, and the state is rebuilt from snapshot and journal before anything else"
+    )]
     Rotten(String),
     /// The state behind the journal could not be read or written.
     #[error("the state could not be read or written: {0}")]

@@ -1,9 +1,11 @@
 //! Making a store small again: sled gives no space back while it runs, so its
 //! directory is built anew from a fresh snapshot, as a rebuild does it.
 
+use std::fs;
+use std::path::Path;
+
 use ringback_core::model::Revision;
 
-use super::archive::size;
 use super::claim;
 use super::journal::Journal;
 use super::keeper::Task;
@@ -54,4 +56,19 @@ pub fn compact(options: Options) -> Result<Compacted, Error> {
         after: size(dir)?,
         revision: end,
     })
+}
+
+/// Bytes of all files in a directory and below.
+fn size(dir: &Path) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let entry = entry.map_err(Error::io("list", dir))?;
+        let about = entry.metadata().map_err(Error::io("read", &entry.path()))?;
+        bytes += if about.is_dir() {
+            size(&entry.path())?
+        } else {
+            about.len()
+        };
+    }
+    Ok(bytes)
 }

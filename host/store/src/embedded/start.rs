@@ -41,7 +41,7 @@ pub(super) struct Started {
     pub(super) checkpointed: Revision,
 }
 
-const PANICKED: &str = "sled stopped at an internal error";
+pub(super) const PANICKED: &str = "sled stopped at an internal error";
 
 /// How an attempt to open sled went.
 enum Opened<T> {
