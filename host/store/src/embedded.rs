@@ -38,6 +38,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod manners_tests;
+#[cfg(test)]
 mod powercut_tests;
 #[cfg(test)]
 mod proof;

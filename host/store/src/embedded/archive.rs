@@ -14,13 +14,14 @@
 //! So an archive of a store that is written to is exact as of `end`: all pairs,
 //! with the revisions they had, and the next commit after an import is `end + 1`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ringback_core::model::{Batch, Revision};
 
 use super::claim;
+use super::disk::{Disk, own_file};
 use super::journal::Journal;
 use super::journal::frame::{self, Group};
 use super::keeper::{Task, each_pair};
@@ -393,10 +394,10 @@ pub fn export_offline(options: Options, to: &Path) -> Result<Summary, Error> {
     closed.map(|()| summary)
 }
 
-fn export_file(store: &Sled, to: &Path, disk: &super::disk::Disk) -> Result<Summary, Error> {
+fn export_file(store: &Sled, to: &Path, disk: &Disk) -> Result<Summary, Error> {
     let name = to.file_name().unwrap_or_default().to_string_lossy();
     let fresh = to.with_file_name(format!("{name}.unfinished"));
-    let file = File::create(&fresh).map_err(Error::io("create", &fresh))?;
+    let file = own_file(&fresh).map_err(Error::io("create", &fresh))?;
     let written = export(store, &file).and_then(|summary| {
         file.sync_all().map_err(Error::io("sync", &fresh))?;
         disk.rename(&fresh, to)?;

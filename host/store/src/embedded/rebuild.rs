@@ -41,7 +41,7 @@ pub(super) fn rebuild(
     Ok(end)
 }
 
-/// Rebuilds a state that is merely laid out in another way. The old one is removed
+/// Builds a state that is not there yet, or merely laid out in another way. That one is removed
 /// by the first start that opens the new one.
 ///
 /// # Errors

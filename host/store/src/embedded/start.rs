@@ -48,6 +48,8 @@ enum Opened<T> {
     Fine(T),
     /// For somebody to look at, later; the state is rebuilt.
     Damaged(String),
+    /// There is none yet, as after an import.
+    New,
     /// Nothing is wrong with it, and this program lays pairs out in another way;
     /// it is rebuilt too.
     Outdated,
@@ -84,7 +86,10 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         let why = fs::read_to_string(&marker).map_err(Error::io("read", &marker))?;
         Opened::Damaged(why)
     } else if !state.exists() && journal.first().is_some() {
-        Opened::Damaged("it is missing".into())
+        match checkpointed {
+            0 => Opened::New,
+            _ => Opened::Damaged("it is missing".into()),
+        }
     } else {
         open_and_replay(&state, options, &journal, checkpointed)?
     };
@@ -98,6 +103,10 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
                     "the state is not to be trusted; rebuilding it from snapshot and journal"
                 );
                 rebuild::rebuild(options, &state, &journal, checkpointed)?
+            }
+            Opened::New => {
+                tracing::info!("building the state from snapshot and journal");
+                rebuild::renew(options, &state, &journal, checkpointed)?
             }
             Opened::Fine(_) | Opened::Outdated => {
                 tracing::info!(
@@ -116,7 +125,9 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         match open_and_replay(&state, options, &journal, checkpointed)? {
             Opened::Fine(opened) => opened,
             Opened::Damaged(why) => return Err(Error::State(why)),
-            Opened::Outdated => return Err(Error::State("it is laid out wrongly".into())),
+            Opened::New | Opened::Outdated => {
+                return Err(Error::State("it is laid out wrongly".into()));
+            }
         }
     };
     rebuild::remove_replaced(&state, disk)?;
@@ -160,6 +171,7 @@ fn open_and_replay(
     let base = match open(state, options)? {
         Opened::Fine(base) => base,
         Opened::Damaged(why) => return Ok(Opened::Damaged(why)),
+        Opened::New => return Ok(Opened::New),
         Opened::Outdated => return Ok(Opened::Outdated),
     };
     // Kept from being dropped while a panic unwinds: that would flush, and a
@@ -276,7 +288,9 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Base>, Error> {
 pub(super) fn open_new(path: &Path, options: &Options) -> Result<Base, Error> {
     match open(path, options)? {
         Opened::Fine(base) if base.is_laid_out()? => Ok(base),
-        Opened::Fine(_) | Opened::Outdated => Err(Error::State("it is not empty".into())),
+        Opened::Fine(_) | Opened::New | Opened::Outdated => {
+            Err(Error::State("it is not empty".into()))
+        }
         Opened::Damaged(why) => Err(Error::State(why)),
     }
 }
