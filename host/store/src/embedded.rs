@@ -24,6 +24,7 @@ mod options;
 mod plant;
 mod quiet;
 mod rebuild;
+mod repair;
 mod shared;
 mod snapshot;
 mod start;

@@ -135,6 +135,28 @@ pub(super) fn boot_id() -> Option<String> {
     Some(id.trim().to_owned())
 }
 
+/// How far the state that the last run left can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It was closed: the checkpoint names the last commit there was.
+    Clean,
+    /// That run was killed, and the machine went on.
+    SameBoot,
+    /// Not at all.
+    None,
+}
+
+/// Looks how the last run ended; before the next one begins.
+pub(super) fn last_run(dir: &Path, boot: Option<&str>) -> Result<Trust, Error> {
+    let path = dir.join(RUNNING);
+    match fs::read_to_string(&path) {
+        Ok(last) if boot == Some(last.trim()) => Ok(Trust::SameBoot),
+        Ok(_) => Ok(Trust::None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Trust::Clean),
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
+
 /// Notes that sled's files are now being written, and asks for a rebuild if the
 /// last run ended with its machine.
 ///

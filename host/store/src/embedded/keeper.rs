@@ -215,11 +215,21 @@ impl Keeper {
 /// Hands every pair on, in order, page by page: commits go on in between.
 pub(super) fn each_pair(
     shared: &Shared,
+    each: impl FnMut(&Key, &Versioned) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let page = |from: &Key, limit, bytes| shared.read(|state| state.scan_all(from, limit, bytes));
+    each_page(page, each)
+}
+
+/// The same for any way of reading a page, from a key on: so many pairs, about so
+/// many bytes.
+pub(super) fn each_page(
+    read: impl Fn(&Key, usize, usize) -> Result<Vec<(Key, Versioned)>, Error>,
     mut each: impl FnMut(&Key, &Versioned) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut from = Key::new([]);
     loop {
-        let page = shared.read(|state| state.scan_all(&from, PAGE, PAGE_BYTES))?;
+        let page = read(&from, PAGE, PAGE_BYTES)?;
         for (key, value) in &page {
             each(key, value)?;
         }

@@ -20,6 +20,7 @@ use super::memtable::{Layers, Memtable};
 use super::options::Options;
 use super::quiet::quietly;
 use super::rebuild;
+use super::repair;
 use super::shared::View;
 use super::snapshot;
 use crate::Error;
@@ -67,6 +68,46 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     let snapshots = dir.join(SNAPSHOTS);
     disk.create_dir(&snapshots)?;
     disk.remove_unfinished(&snapshots)?;
+    let trust = claim::last_run(dir, options.boot.as_deref())?;
+    let reached = match reach(options) {
+        Err(problem @ Error::Damaged { .. }) => {
+            repair::mend(options, trust, problem)?;
+            reach(options)?
+        }
+        reached => reached?,
+    };
+    let state = dir.join(STATE);
+    rebuild::remove_replaced(&state, disk)?;
+    rebuild::remove_older_asides(&state, disk)?;
+    let path = state.join("db");
+    let file = File::open(&path).map_err(Error::io("open", &path))?;
+    let view = View {
+        base: Arc::new(reached.base),
+        layers: Layers::new(reached.replayed),
+        file,
+        claim,
+    };
+    Ok(Started {
+        view,
+        journal: reached.journal,
+        revision: reached.end,
+        checkpointed: reached.checkpointed,
+    })
+}
+
+/// The last commit of a store, and what it took to get there.
+struct Reached {
+    base: Base,
+    replayed: Memtable,
+    end: Revision,
+    journal: Journal,
+    checkpointed: Revision,
+}
+
+/// Opens the state or rebuilds it, and replays the journal.
+fn reach(options: &Options) -> Result<Reached, Error> {
+    let (dir, disk) = (&options.dir, &options.disk);
+    let snapshots = dir.join(SNAPSHOTS);
     let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
     let mut checkpointed = read_checkpoint(dir)?;
     if journal.first().is_none() && (checkpointed > 0 || holds_commits(&snapshots)?) {
@@ -130,20 +171,11 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
             }
         }
     };
-    rebuild::remove_replaced(&state, disk)?;
-    rebuild::remove_older_asides(&state, disk)?;
-    let path = state.join("db");
-    let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let view = View {
-        base: Arc::new(base),
-        layers: Layers::new(replayed),
-        file,
-        claim,
-    };
-    Ok(Started {
-        view,
+    Ok(Reached {
+        base,
+        replayed,
+        end,
         journal,
-        revision: end,
         checkpointed,
     })
 }
@@ -204,13 +236,16 @@ fn open_and_replay(
             drop(ManuallyDrop::into_inner(base));
             Ok(Opened::Outdated)
         }
-        Ok(Ok(Some((applied, _, end)))) => Err(Error::Damaged {
-            file: options.dir.join(JOURNAL),
-            what: format!(
-                "it ends with commit {end}, and commit {applied} was acknowledged; {}",
-                segment::ADVICE
-            ),
-        }),
+        Ok(Ok(Some((applied, _, end)))) => {
+            drop(ManuallyDrop::into_inner(base));
+            Err(Error::Damaged {
+                file: options.dir.join(JOURNAL),
+                what: format!(
+                    "it ends with commit {end}, and commit {applied} was acknowledged; {}",
+                    segment::ADVICE
+                ),
+            })
+        }
         Ok(Err(Error::Rotten(why))) => {
             drop(ManuallyDrop::into_inner(base));
             Ok(Opened::Damaged(why))
