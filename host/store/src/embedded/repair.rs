@@ -8,11 +8,12 @@
 
 use std::fs;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ringback_core::model::{Key, Revision};
 
-use super::claim::{self, Trust};
+use super::claim::Trust;
+use super::disk::Disk;
 use super::journal::Journal;
 use super::journal::frame::Group;
 use super::journal::segment::{self, Salvage};
@@ -51,6 +52,7 @@ struct Remains {
 pub(super) fn mend(options: &Options, trust: Trust, problem: Error) -> Result<(), Error> {
     let dir = &options.dir;
     let journal = open(options)?;
+    remove_copy(options)?;
     let checkpointed = start::read_checkpoint(dir)?;
     let Ok(newest) = rebuild::newest_whole(&dir.join(SNAPSHOTS)) else {
         return Err(problem);
@@ -84,8 +86,10 @@ pub(super) fn mend(options: &Options, trust: Trust, problem: Error) -> Result<()
         if !believed {
             return Err(at_stake(problem, &stake, covered));
         }
-        match secure(options, checkpointed, &remains) {
+        match secure(options, trust, checkpointed, &remains) {
             Ok(end) => covered = end,
+            // A disk that is full is to be told, and not what it kept from being done.
+            Err(error @ Error::Io { .. }) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, "the state cannot stand in for the journal");
                 return Err(at_stake(problem, &stake, covered));
@@ -162,15 +166,29 @@ fn look(journal: &Journal, known: Revision) -> Result<Remains, Error> {
 
 /// Writes a snapshot of the state as it is after the last commit of the journal,
 /// which is returned. All that is missing lies before the checkpoint.
-fn secure(options: &Options, checkpointed: Revision, remains: &Remains) -> Result<Revision, Error> {
-    let (dir, disk) = (&options.dir, &options.disk);
-    let (path, marker) = (dir.join(STATE), dir.join(REBUILD));
-    if marker.exists() || !path.exists() {
+///
+/// A state that was closed cleanly is the only copy of something now, and would be
+/// believed no more if the machine stopped while it is open: so a copy is opened.
+fn secure(
+    options: &Options,
+    trust: Trust,
+    checkpointed: Revision,
+    remains: &Remains,
+) -> Result<Revision, Error> {
+    let disk = &options.disk;
+    let (state, marker) = (options.dir.join(STATE), options.dir.join(REBUILD));
+    if marker.exists() || !state.exists() {
         return Err(Error::State("it is to be rebuilt".into()));
     }
-    claim::begin_run(dir, options.boot.as_deref(), &marker, disk)?;
+    let copied = state.with_extension(COPY);
+    let path = if trust == Trust::Clean {
+        copy(&state, &copied, disk)?;
+        &copied
+    } else {
+        &state
+    };
     // A sled that has lost its way is not dropped: that may never return.
-    let base = ManuallyDrop::new(start::open_new(&path, options)?);
+    let base = ManuallyDrop::new(start::open_new(path, options)?);
     let end = remains.next - 1;
     let work = || {
         let applied = base.applied()?;
@@ -184,25 +202,52 @@ fn secure(options: &Options, checkpointed: Revision, remains: &Remains) -> Resul
             }
         }
         base.apply(&table, Some(end))?;
-        disk.flush(base.db(), &path)?;
+        disk.flush(base.db(), path)?;
         let (_, tally) = base.count()?;
         let layers = Layers::default();
         let state = State {
             base: &base,
             layers: &layers,
         };
-        let mut writer = snapshot::Writer::create(&dir.join(SNAPSHOTS), end, disk)?;
+        let mut writer = snapshot::Writer::create(&options.dir.join(SNAPSHOTS), end, disk)?;
         let page = |from: &Key, limit, bytes| state.scan_all(from, limit, bytes);
         each_page(page, |key, value| writer.pair(key, value))?;
         writer.finish(end, disk, Some(Expected::new(tally)))
     };
     quietly(work).unwrap_or_else(|_| Err(Error::Rotten(start::PANICKED.into())))?;
     drop(ManuallyDrop::into_inner(base));
+    remove_copy(options)?;
     tracing::warn!(
         commits = end,
         "wrote a snapshot, since the journal is damaged"
     );
     Ok(end)
+}
+
+/// The extension of a copy of the state.
+const COPY: &str = "copy";
+
+fn copy(from: &Path, to: &Path, disk: &Disk) -> Result<(), Error> {
+    disk.create_dir(to)?;
+    for entry in fs::read_dir(from).map_err(Error::io("list", from))? {
+        let path = entry.map_err(Error::io("list", from))?.path();
+        let to = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy(&path, &to, disk)?;
+        } else {
+            fs::copy(&path, &to).map_err(Error::io("write", &to))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a copy, also one that a start was stopped over.
+fn remove_copy(options: &Options) -> Result<(), Error> {
+    let copied = options.dir.join(STATE).with_extension(COPY);
+    match copied.exists() {
+        true => options.disk.remove_all(&copied),
+        false => Ok(()),
+    }
 }
 
 /// Sets the damaged files aside. What can be read of them from `cut` on is written

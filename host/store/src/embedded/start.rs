@@ -11,7 +11,7 @@ use ringback_core::model::Revision;
 
 use super::base::Base;
 use super::cells;
-use super::claim;
+use super::claim::{self, Trust};
 use super::disk::Disk;
 use super::journal::Journal;
 use super::journal::frame::Group;
@@ -69,10 +69,10 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     disk.create_dir(&snapshots)?;
     disk.remove_unfinished(&snapshots)?;
     let trust = claim::last_run(dir, options.boot.as_deref())?;
-    let reached = match reach(options) {
+    let reached = match reach(options, trust) {
         Err(problem @ Error::Damaged { .. }) => {
             repair::mend(options, trust, problem)?;
-            reach(options)?
+            reach(options, trust)?
         }
         reached => reached?,
     };
@@ -105,7 +105,7 @@ struct Reached {
 }
 
 /// Opens the state or rebuilds it, and replays the journal.
-fn reach(options: &Options) -> Result<Reached, Error> {
+fn reach(options: &Options, trust: Trust) -> Result<Reached, Error> {
     let (dir, disk) = (&options.dir, &options.disk);
     let snapshots = dir.join(SNAPSHOTS);
     let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
@@ -119,9 +119,15 @@ fn reach(options: &Options) -> Result<Reached, Error> {
         });
     }
     journal.settle()?;
-
     let state = dir.join(STATE);
     let marker = dir.join(REBUILD);
+    if trust == Trust::Clean && state.exists() && !marker.exists() {
+        // Before the state is opened, which may be all there is of what is missing.
+        let end = journal.replay(checkpointed + 1, |_| Ok(()))? - 1;
+        if end < checkpointed {
+            return Err(ends_early(dir, end, checkpointed));
+        }
+    }
     claim::begin_run(dir, options.boot.as_deref(), &marker, disk)?;
     let opened = if marker.exists() {
         let why = fs::read_to_string(&marker).map_err(Error::io("read", &marker))?;
@@ -238,13 +244,7 @@ fn open_and_replay(
         }
         Ok(Ok(Some((applied, _, end)))) => {
             drop(ManuallyDrop::into_inner(base));
-            Err(Error::Damaged {
-                file: options.dir.join(JOURNAL),
-                what: format!(
-                    "it ends with commit {end}, and commit {applied} was acknowledged; {}",
-                    segment::ADVICE
-                ),
-            })
+            Err(ends_early(&options.dir, end, applied))
         }
         Ok(Err(Error::Rotten(why))) => {
             drop(ManuallyDrop::into_inner(base));
@@ -255,6 +255,16 @@ fn open_and_replay(
             Err(error)
         }
         Err(_) => Ok(Opened::Damaged(PANICKED.into())),
+    }
+}
+
+fn ends_early(dir: &Path, end: Revision, acknowledged: Revision) -> Error {
+    Error::Damaged {
+        file: dir.join(JOURNAL),
+        what: format!(
+            "it ends with commit {end}, and commit {acknowledged} was acknowledged; {}",
+            segment::ADVICE
+        ),
     }
 }
 

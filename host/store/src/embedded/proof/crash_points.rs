@@ -34,8 +34,8 @@ const EFFECTS: [(&str, usize); 16] = [
     ("rebuild by the mark", 37),
     ("compaction", 74),
     ("import", 61),
-    ("open over damage that a snapshot covers", 0),
-    ("open over damage that the state covers", 0),
+    ("open over damage that a snapshot covers", 38),
+    ("open over damage that the state covers", 49),
 ];
 
 /// What all crashes of some scenarios came to.

@@ -30,7 +30,10 @@ pub(super) const ALL: [(&str, Play); 16] = [
     ("compaction", compaction),
     ("import", import),
     ("open over damage that a snapshot covers", open_over_damage),
-    ("open over damage that the state covers", open_over_later_damage),
+    (
+        "open over damage that the state covers",
+        open_over_later_damage,
+    ),
 ];
 
 fn first_open(stage: &mut Stage) -> Result<(), Error> {
@@ -152,7 +155,9 @@ fn open_over_later_damage(stage: &mut Stage) -> Result<(), Error> {
 fn damaged(stage: &mut Stage, store: Sled) -> Result<(), Error> {
     store.shut()?;
     drop(store);
-    let path = stage.root.join("store/journal/00000000000000000001.journal");
+    let path = stage
+        .root
+        .join("store/journal/00000000000000000001.journal");
     let (at, mut bytes) = (64, std::fs::read(&path).unwrap());
     bytes[at] ^= 0x55;
     std::fs::write(&path, &bytes).unwrap();
