@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use ringback_core::model::{Batch, Revision};
 
 use super::claim;
-use super::disk::{Disk, own_file};
 use super::journal::Journal;
 use super::journal::frame::{self, Group};
 use super::keeper::{Task, each_pair};
@@ -33,7 +32,7 @@ use super::tally::Tally;
 use super::{Options, Sled};
 use crate::Error;
 
-pub use super::compact::{Compacted, compact};
+pub use super::compact::{Compacted, compact, export_offline};
 
 const MAGIC: &[u8; 6] = b"RBARCH";
 const VERSION: u8 = b'2';
@@ -378,30 +377,4 @@ impl<R: Read> Archive<R> {
             what: what.into(),
         }
     }
-}
-
-/// Exports a store that nobody works on into a file, which is synced and gets its
-/// name only when it is whole.
-///
-/// # Errors
-/// As [`Sled::open`] and [`export`].
-pub fn export_offline(options: Options, to: &Path) -> Result<Summary, Error> {
-    let disk = options.disk.clone();
-    let store = Sled::open(options)?;
-    let summary = export_file(&store, to, &disk);
-    let closed = store.shut();
-    let summary = summary?;
-    closed.map(|()| summary)
-}
-
-fn export_file(store: &Sled, to: &Path, disk: &Disk) -> Result<Summary, Error> {
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = to.with_file_name(format!("{name}.unfinished"));
-    let file = own_file(&fresh).map_err(Error::io("create", &fresh))?;
-    let written = export(store, &file).and_then(|summary| {
-        file.sync_all().map_err(Error::io("sync", &fresh))?;
-        disk.rename(&fresh, to)?;
-        Ok(summary)
-    });
-    written.inspect_err(|_| drop(fs::remove_file(&fresh)))
 }

@@ -266,11 +266,7 @@ fn set_aside(
         .map(|(number, _)| number + 1)
         .max()
         .unwrap_or(1);
-    let mut damaged = remains
-        .segments
-        .iter()
-        .filter(|(_, one)| one.is_damaged)
-        .peekable();
+    let damaged = remains.segments.iter().filter(|(_, one)| one.is_damaged);
     let last = remains.segments.last();
     if last.is_none() {
         let path = journal.path(cut);
@@ -280,7 +276,7 @@ fn set_aside(
              commit {covered}, and the store goes on from there"
         );
     }
-    while let Some((first, salvage)) = damaged.next() {
+    for (first, salvage) in damaged {
         let path = journal.path(*first);
         let aside = path.with_extension(format!("{ASIDE}{number}"));
         let kept: Vec<Group> = salvage
