@@ -22,7 +22,7 @@ use crate::embedded::disk::Disk;
 const EFFECTS: [(&str, usize); 16] = [
     ("first open", 34),
     ("open what a kill left of a first open", 33),
-    ("commits", 45),
+    ("commits", 49),
     ("rotation", 75),
     ("checkpoint", 10),
     ("snapshot", 20),
