@@ -24,11 +24,13 @@ mod options;
 mod plant;
 mod quiet;
 mod rebuild;
+mod repair;
 mod shared;
 mod snapshot;
 mod start;
 mod state;
 mod summed;
+mod tally;
 
 #[cfg(test)]
 mod archive_tests;
@@ -36,6 +38,8 @@ mod archive_tests;
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod manners_tests;
 #[cfg(test)]
 mod powercut_tests;
 #[cfg(test)]

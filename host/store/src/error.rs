@@ -74,22 +74,41 @@ pub enum Error {
         dir: PathBuf,
     },
     /// The operating system refused. Nothing of a batch was written.
-    #[error("{what} {path}: {source}")]
+    #[error("could not {what} {path}: {}", told(why))]
     Io {
         /// What was tried, as a verb.
         what: &'static str,
         /// On which path.
         path: PathBuf,
         /// What the system said.
-        source: Arc<io::Error>,
+        why: Arc<io::Error>,
     },
     /// The state behind the journal is damaged. What was acknowledged is in the
     /// journal; the next start rebuilds the state from it.
-    #[error("the state is damaged and will be rebuilt by a restart: {0}")]
+    #[error(
+        "the state is damaged: {0}; nothing is lost by that: start ringback, or give the command \
+         again, and the state is rebuilt from snapshot and journal before anything else"
+    )]
     Rotten(String),
     /// The state behind the journal could not be read or written.
     #[error("the state could not be read or written: {0}")]
     State(String),
+}
+
+/// What the system said, without its number, and what to do about it. Said whole
+/// here, so it is no `source`: whoever prints a chain would say it twice.
+fn told(why: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let words = why.to_string();
+    let words = words.split(" (os error ").next().unwrap_or_default();
+    let advice = match why.kind() {
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
+            "; make the folder writable for the user who runs ringback"
+        }
+        Kind::StorageFull | Kind::QuotaExceeded => "; free some disk space",
+        _ => "",
+    };
+    format!("{words}{advice}")
 }
 
 impl Error {
@@ -98,10 +117,10 @@ impl Error {
         what: &'static str,
         path: &'a Path,
     ) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |source| Self::Io {
+        move |why| Self::Io {
             what,
             path: path.to_path_buf(),
-            source: Arc::new(source),
+            why: Arc::new(why),
         }
     }
 

@@ -14,7 +14,7 @@
 //! So an archive of a store that is written to is exact as of `end`: all pairs,
 //! with the revisions they had, and the next commit after an import is `end + 1`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,16 @@ use ringback_core::model::{Batch, Revision};
 use super::claim;
 use super::journal::Journal;
 use super::journal::frame::{self, Group};
-use super::keeper::each_pair;
+use super::keeper::{Task, each_pair};
+use super::quiet::quietly;
 use super::snapshot;
 use super::start::{self, JOURNAL, SNAPSHOTS};
 use super::summed::Summed;
+use super::tally::Tally;
 use super::{Options, Sled};
 use crate::Error;
 
-pub use super::compact::{Compacted, compact};
+pub use super::compact::{Compacted, compact, export_offline};
 
 const MAGIC: &[u8; 6] = b"RBARCH";
 const VERSION: u8 = b'2';
@@ -68,15 +70,34 @@ pub fn export(store: &Sled, out: impl Write) -> Result<Summary, Error> {
     let path = Path::new("the export");
     let wrote = || Error::io("write", path);
     let (shared, journal) = (&store.shared, &store.journal);
+    match store.wait(Task::Count) {
+        Ok(()) => {}
+        Err(error @ (Error::Rotten(_) | Error::Closed)) => return Err(error),
+        // A full disk, say: an export to another one is the more welcome.
+        Err(error) => tracing::warn!(%error, "the export cannot be compared with a count"),
+    }
     // Held first: what comes after `start` stays until it is copied.
     let _held = journal.hold();
-    let start = shared.revision();
+    let (start, expected) = shared.expected();
     let mut out = Summed::new(BufWriter::with_capacity(256 * 1024, out));
     out.write_all(MAGIC).map_err(wrote())?;
     out.write_all(&[VERSION, b'\n']).map_err(wrote())?;
     let mut encoder = snapshot::Encoder::new(out, path, start)?;
-    each_pair(shared, |key, value| encoder.pair(key, value))?;
-    let end = shared.revision();
+    let mut read = Tally::default();
+    let pairs = || {
+        each_pair(shared, |key, value| {
+            read.add(key.as_bytes(), value.revision);
+            encoder.pair(key, value)
+        })
+    };
+    quietly(pairs).unwrap_or_else(|_| Err(shared.rotten(start::PANICKED)))?;
+    let (end, _) = shared.expected();
+    // Of other moments than one there is no count.
+    if let Some(expected) = expected.filter(|_| start == end) {
+        expected
+            .check(read)
+            .inspect_err(|error| shared.notice(error))?;
+    }
     let (mut out, pairs, _) = encoder.finish(end)?;
     let mut groups: u64 = 0;
     let mut buffer = Vec::new();
@@ -197,7 +218,7 @@ fn fill<R: Read>(archive: &mut Archive<R>, options: &Options) -> Result<Summary,
     while let Some((key, value)) = pairs.next().map_err(|error| archive.explain(error))? {
         writer.pair(&key, &value)?;
     }
-    writer.finish(pairs.end()?, disk)?;
+    writer.finish(pairs.end()?, disk, None)?;
     let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
     let mut appender = journal.appender(start + 1);
     appender.begin()?;
@@ -356,45 +377,4 @@ impl<R: Read> Archive<R> {
             what: what.into(),
         }
     }
-}
-
-/// Bytes of all files in a directory and below.
-pub(super) fn size(dir: &Path) -> Result<u64, Error> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let entry = entry.map_err(Error::io("list", dir))?;
-        let about = entry.metadata().map_err(Error::io("read", &entry.path()))?;
-        bytes += if about.is_dir() {
-            size(&entry.path())?
-        } else {
-            about.len()
-        };
-    }
-    Ok(bytes)
-}
-
-/// Exports a store that nobody works on into a file, which is synced and gets its
-/// name only when it is whole.
-///
-/// # Errors
-/// As [`Sled::open`] and [`export`].
-pub fn export_offline(options: Options, to: &Path) -> Result<Summary, Error> {
-    let disk = options.disk.clone();
-    let store = Sled::open(options)?;
-    let summary = export_file(&store, to, &disk);
-    let closed = store.shut();
-    let summary = summary?;
-    closed.map(|()| summary)
-}
-
-fn export_file(store: &Sled, to: &Path, disk: &super::disk::Disk) -> Result<Summary, Error> {
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = to.with_file_name(format!("{name}.unfinished"));
-    let file = File::create(&fresh).map_err(Error::io("create", &fresh))?;
-    let written = export(store, &file).and_then(|summary| {
-        file.sync_all().map_err(Error::io("sync", &fresh))?;
-        disk.rename(&fresh, to)?;
-        Ok(summary)
-    });
-    written.inspect_err(|_| drop(fs::remove_file(&fresh)))
 }

@@ -9,7 +9,7 @@
 //! kept out: `steady`.
 
 use std::iter::Peekable;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ringback_core::model::{Key, Revision, Versioned, keys};
 use sled::{Db, IVec};
@@ -23,6 +23,9 @@ use super::disk::Disk;
 use super::memtable::{Memtable, Written};
 use super::merge;
 use super::options::Options;
+use super::plant::Plant;
+use super::shared::lock;
+use super::tally::Tally;
 use crate::{Direction, Error};
 
 /// How pairs lie in sled. To be changed with the meaning of a byte in there, or
@@ -32,12 +35,17 @@ pub(super) const LAYOUT: u32 = 2;
 
 const APPLIED: [u8; 1] = [0];
 const LAID_OUT: [u8; 2] = [0, 1];
+/// How much it holds. Not there while it changes: after a stop in the middle nobody
+/// knows.
+const TALLY: [u8; 2] = [0, 2];
 
 /// See the module.
 pub(super) struct Base {
     db: Db,
     cache: Cache,
     steady: RwLock<()>,
+    /// What it holds after a commit; `None` if that is not known.
+    tally: Mutex<Option<(Revision, Tally)>>,
     /// How many bytes a block should have before it is compressed.
     pub(super) block_bytes: usize,
     pub(super) disk: Disk,
@@ -52,12 +60,23 @@ pub(super) enum Found {
     InBlock(Arc<Block>, usize),
 }
 
+impl Found {
+    fn cell(&self, key: &Key) -> Result<&[u8], Error> {
+        let cell = match self {
+            Self::Cell(cell) => Some(&**cell),
+            Self::InBlock(block, number) => block.pair(*number).map(|(_, cell)| cell),
+        };
+        cell.ok_or_else(|| broken(&format!("{key:?}")))
+    }
+}
+
 impl Base {
     pub(super) fn new(db: Db, options: &Options) -> Self {
         Self {
             db,
             cache: Cache::default(),
             steady: RwLock::default(),
+            tally: Mutex::default(),
             block_bytes: options.block_bytes,
             disk: options.disk.clone(),
             #[cfg(test)]
@@ -75,8 +94,13 @@ impl Base {
         let layout = LAYOUT.to_be_bytes();
         if self.db.is_empty() {
             self.put(&LAID_OUT, &layout)?;
+            *lock(&self.tally) = Some((0, Tally::default()));
             return Ok(true);
         }
+        let applied = self.applied()?;
+        let tally = self.db.get(TALLY).map_err(state)?;
+        let tally = tally.and_then(|bytes| Tally::decode(&bytes));
+        *lock(&self.tally) = tally.filter(|(revision, _)| *revision == applied);
         let found = self.db.get(LAID_OUT).map_err(state)?;
         Ok(found.is_some_and(|found| found == layout))
     }
@@ -87,6 +111,39 @@ impl Base {
             Some(bytes) => Reader(&bytes).u64().ok_or_else(|| broken("the revision")),
             None => Ok(0),
         }
+    }
+
+    /// What it holds, if that is known and nothing after this commit was applied.
+    pub(super) fn tally(&self, after: Revision) -> Option<Tally> {
+        let known = lock(&self.tally).filter(|(revision, _)| *revision == after);
+        known.map(|(_, tally)| tally)
+    }
+
+    /// Sees to it that it is known what it holds, if need be by reading all of it.
+    /// For whoever alone changes it. Returns the last commit that was applied, too.
+    pub(super) fn count(&self) -> Result<(Revision, Tally), Error> {
+        let applied = self.applied()?;
+        if let Some(tally) = self.tally(applied) {
+            return Ok((applied, tally));
+        }
+        let mut tally = Tally::default();
+        let all = Key::new([]);
+        let cells = cells::range(&self.db, &all, None, Direction::Forward);
+        let blocks = blocks::Range::new(self, &all, None, Direction::Forward);
+        for pair in cells.chain(blocks) {
+            let (key, found) = pair?;
+            let revision = cells::revision(&key, found.cell(&key)?)?;
+            tally.add(key.as_bytes(), revision);
+        }
+        self.note_tally(applied, tally)?;
+        Ok((applied, tally))
+    }
+
+    fn note_tally(&self, applied: Revision, tally: Tally) -> Result<(), Error> {
+        let bytes = tally.encode(applied);
+        self.db.insert(TALLY, bytes).map_err(state)?;
+        *lock(&self.tally) = Some((applied, tally));
+        Ok(())
     }
 
     /// Which commit last wrote a key.
@@ -137,17 +194,13 @@ impl Base {
             cells.into_iter().flatten().peekable(),
             blocks.into_iter().flatten().peekable(),
             before,
+            self.disk.planted(Plant::PassOverErrors),
         )
     }
 
     /// The value of a pair that was found.
     pub(super) fn value(&self, key: &Key, found: &Found) -> Result<Versioned, Error> {
-        let cell = match found {
-            Found::Cell(cell) => Some(&**cell),
-            Found::InBlock(block, number) => block.pair(*number).map(|(_, cell)| cell),
-        };
-        let cell = cell.ok_or_else(|| broken(&format!("{key:?}")))?;
-        cells::value(&self.db, key, cell)
+        cells::value(&self.db, key, found.cell(key)?)
     }
 
     /// Brings a memtable into sled; doing so again changes nothing. `last` is the
@@ -156,27 +209,52 @@ impl Base {
     /// After a crash in the middle the journal is replayed from before, over
     /// whatever part of it sled has.
     pub(super) fn apply(&self, table: &Memtable, last: Option<Revision>) -> Result<(), Error> {
+        let known = lock(&self.tally).take();
+        self.db.remove(TALLY).map_err(state)?;
+        let mut tally = known.map_or_else(Tally::default, |(_, tally)| tally);
         let mut writes = table.iter().peekable();
         while let Some((key, written)) = writes.peek() {
             if keys::is_in_order_of_time(key) {
-                merge::merge(self, &mut writes)?;
+                merge::merge(self, &mut writes, &mut tally)?;
             } else {
-                self.write_cell(key, written)?;
+                self.write_cell(key, written, &mut tally)?;
                 writes.next();
             }
         }
         if let Some(last) = last {
             self.put(&APPLIED, &last.to_be_bytes())?;
         }
+        match (known, last) {
+            (Some(_), Some(last)) => self.note_tally(last, tally)?,
+            (Some((before, _)), None) => *lock(&self.tally) = Some((before, tally)),
+            (None, _) => {}
+        }
         Ok(())
     }
 
-    fn write_cell(&self, key: &Key, written: &Written) -> Result<(), Error> {
+    /// Counts a write in, and what it replaced out.
+    pub(super) fn count_in(
+        key: &Key,
+        old: Option<&[u8]>,
+        written: &Written,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
+        if let Some(old) = old {
+            tally.remove(key.as_bytes(), cells::revision(key, old)?);
+        }
+        if written.value.is_some() {
+            tally.add(key.as_bytes(), written.revision);
+        }
+        Ok(())
+    }
+
+    fn write_cell(&self, key: &Key, written: &Written, tally: &mut Tally) -> Result<(), Error> {
         let name = cells::name(key);
         let old = match cells::encode(self, written, cells::WHOLE)? {
             None => self.remove(&name)?,
             Some(cell) => self.put(&name, &cell)?,
         };
+        Self::count_in(key, old.as_deref(), written, tally)?;
         match old {
             Some(old) => cells::remove_pieces(self, key, &old, written),
             None => Ok(()),
@@ -234,16 +312,29 @@ impl Base {
 
 type Pair = Result<(Key, Found), Error>;
 
-/// Two ordered sequences without a key in common as one.
+/// Two ordered sequences without a key in common as one. An error of either comes
+/// at once and is the last answer: pairs of the other would be taken for all there
+/// are up to where they stand.
 fn both(
     mut one: Peekable<impl Iterator<Item = Pair>>,
     mut other: Peekable<impl Iterator<Item = Pair>>,
     before: impl Fn(&Key, &Key) -> bool,
+    passed_over: bool,
 ) -> impl Iterator<Item = Pair> {
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(Ok((a, _))), Some(Ok((b, _)))) if before(b, a) => other.next(),
-        (None, _) => other.next(),
-        (Some(_), _) => one.next(),
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let pair = match (one.peek(), other.peek()) {
+            (Some(Err(_)), _) => one.next(),
+            (None, _) => other.next(),
+            (_, Some(Err(_))) if !passed_over => other.next(),
+            (Some(Ok((a, _))), Some(Ok((b, _)))) if before(b, a) => other.next(),
+            (Some(_), _) => one.next(),
+        };
+        failed = matches!(pair, Some(Err(_)));
+        pair
     })
 }
 

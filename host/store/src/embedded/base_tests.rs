@@ -19,6 +19,7 @@ use crate::embedded::memtable::{Layers, Memtable};
 use crate::embedded::options::Options;
 use crate::embedded::plant::Plant;
 use crate::embedded::state::State;
+use crate::embedded::tally::Tally;
 use crate::{Direction, Error};
 
 /// Two tables in blocks, and one between them that is not.
@@ -217,6 +218,16 @@ impl World {
                 .unwrap();
             self.check(&Layers::default());
             assert_eq!(self.base.applied().unwrap(), self.revision);
+            let mut expected = Tally::default();
+            for (key, value) in &self.model {
+                expected.add(key.as_bytes(), value.revision);
+            }
+            // A stop in the middle leaves it unknown until it is counted.
+            let known = self.base.tally(self.revision);
+            assert!(known.is_none_or(|known| known == expected), "{known:?}");
+            assert!(known.is_some() || round.stop.is_some());
+            let counted = self.base.count().unwrap();
+            assert_eq!(counted, (self.revision, expected));
         }
     }
 }
@@ -317,6 +328,68 @@ fn what_a_crash_left_over_never_comes_back() {
 pub(in crate::embedded) fn survives(plant: Option<Plant>) -> bool {
     let play = || World::new(plant).play(&story());
     catch_unwind(AssertUnwindSafe(play)).is_ok()
+}
+
+/// Reads everything page by page, as a snapshot does.
+fn paged(base: &Base, layers: &Layers) -> Result<usize, Error> {
+    let state = State { base, layers };
+    let (mut from, mut count) = (Key::new([]), 0);
+    loop {
+        let page = state.scan_all(&from, 7, usize::MAX)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(count);
+        };
+        count += page.len();
+        from = Key::new([last.as_bytes(), &[0]].concat());
+    }
+}
+
+/// Whether no reader gets past what cannot be read, with a fault.
+pub(in crate::embedded) fn stops_at_damage(plant: Option<Plant>) -> bool {
+    catch_unwind(|| damage_everywhere(plant)).is_ok()
+}
+
+#[test]
+fn no_reader_gets_past_what_cannot_be_read() {
+    damage_everywhere(None);
+}
+
+/// More pairs follow than a page takes, on the other side of each merge.
+fn damage_everywhere(plant: Option<Plant>) {
+    let fill = (0..3).map(|table| Change::Fill(table, 0, 60, 20));
+    let fill: Vec<_> = fill.collect();
+    for above in [false, true] {
+        let mut world = World::new(plant);
+        let commits = world.commit(&fill);
+        world.base.apply(&memtable(&commits), None).unwrap();
+        let later = Change::Fill(1, 30, 60, 20);
+        let later = above.then(|| memtable(&world.commit(&[later])));
+        let layers = Layers::new(later.unwrap_or_default());
+        let all = world.model.len();
+        assert_eq!(paged(&world.base, &layers).unwrap(), all);
+        let db = world.base.db().clone();
+        let names = db.range([1]..[4]).keys().map(Result::unwrap);
+        for name in names.collect::<Vec<_>>() {
+            let old = db.insert(&name, b"?").unwrap().unwrap();
+            // A cell that is written over is not read.
+            let key = Key::new(&name[1..]);
+            if name[0] == 3 || layers.get(&key).is_none() {
+                let read = paged(&world.base, &layers);
+                assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}: {read:?}");
+                let state = State {
+                    base: &world.base,
+                    layers: &layers,
+                };
+                let (low, high) = (Key::new([]), Key::new([255]));
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let read = state.scan(&low, &high, usize::MAX, direction);
+                    assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}");
+                }
+            }
+            db.insert(&name, old).unwrap();
+        }
+        assert_eq!(paged(&world.base, &layers).unwrap(), all);
+    }
 }
 
 #[test]

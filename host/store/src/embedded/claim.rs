@@ -2,8 +2,9 @@
 //! to work on it left sled's files in a state that can be believed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::disk::Disk;
 use super::plant::Plant;
@@ -29,6 +30,16 @@ impl Drop for Claim {
     }
 }
 
+/// How long a lock that another process has is waited for: one that was just killed
+/// holds it until the system has taken it down.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same if that process is seen to be gone, or dead and not yet taken down.
+const FOR_THE_DEAD: Duration = Duration::from_secs(10);
+
+/// How often it is tried meanwhile; there is no word of a lock that is let go.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Takes the lock, and writes down who has it.
 pub(super) fn take(dir: &Path, disk: &Disk) -> Result<Claim, Error> {
     let path = dir.join("lock");
@@ -37,23 +48,50 @@ pub(super) fn take(dir: &Path, disk: &Disk) -> Result<Claim, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => disk.create(&path)?,
         opened => opened.map_err(Error::io("open", &path))?,
     };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let read = file.read_to_string(&mut text);
-            return Err(Error::InUse {
-                dir: dir.to_path_buf(),
-                holder: read.ok().and_then(|_| text.trim().parse().ok()),
-            });
+    let since = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+        let waited = since.elapsed();
+        if waited >= PATIENCE {
+            // Whoever has it by now may be another than at first.
+            let holder = holder(&mut file);
+            if waited >= FOR_THE_DEAD || holder.is_none_or(is_alive) {
+                let dir = dir.to_path_buf();
+                return Err(Error::InUse { dir, holder });
+            }
+        }
+        std::thread::sleep(AGAIN);
     }
     // Of one length, so that nothing of a longer number is left behind.
     let holder = format!("{:<20}\n", std::process::id());
     disk.write_at(&file, &path, holder.as_bytes(), 0)
         .map_err(Error::io("write", &path))?;
     Ok(Claim { file })
+}
+
+/// Who wrote its number into the lock.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Whether a process runs, as far as that can be seen.
+fn is_alive(pid: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state comes after the name, which is in brackets and may hold some.
+        Ok(stat) => !stat
+            .rsplit_once(')')
+            .is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(error) => {
+            error.kind() != std::io::ErrorKind::NotFound || !Path::new("/proc/self").exists()
+        }
+    }
 }
 
 /// Checks the format of a directory, and writes it into a new one.
@@ -95,6 +133,28 @@ const RUNNING: &str = "running";
 pub(super) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
+}
+
+/// How far the state that the last run left can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It was closed: the checkpoint names the last commit there was.
+    Clean,
+    /// That run was killed, and the machine went on.
+    SameBoot,
+    /// Not at all.
+    None,
+}
+
+/// Looks how the last run ended; before the next one begins.
+pub(super) fn last_run(dir: &Path, boot: Option<&str>) -> Result<Trust, Error> {
+    let path = dir.join(RUNNING);
+    match fs::read_to_string(&path) {
+        Ok(last) if boot == Some(last.trim()) => Ok(Trust::SameBoot),
+        Ok(_) => Ok(Trust::None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Trust::Clean),
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
 }
 
 /// Notes that sled's files are now being written, and asks for a rebuild if the

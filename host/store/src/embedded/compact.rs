@@ -1,10 +1,15 @@
-//! Making a store small again: sled gives no space back while it runs, so its
-//! directory is built anew from a fresh snapshot, as a rebuild does it.
+//! What is done to a store that nobody works on: exporting it into a file, and
+//! making it small again. sled gives no space back while it runs, so its directory
+//! is built anew from a fresh snapshot, as a rebuild does it.
+
+use std::fs;
+use std::path::Path;
 
 use ringback_core::model::Revision;
 
-use super::archive::size;
+use super::archive::{Summary, export};
 use super::claim;
+use super::disk::{Disk, own_file};
 use super::journal::Journal;
 use super::keeper::Task;
 use super::rebuild;
@@ -54,4 +59,45 @@ pub fn compact(options: Options) -> Result<Compacted, Error> {
         after: size(dir)?,
         revision: end,
     })
+}
+
+/// Bytes of all files in a directory and below.
+fn size(dir: &Path) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let entry = entry.map_err(Error::io("list", dir))?;
+        let about = entry.metadata().map_err(Error::io("read", &entry.path()))?;
+        bytes += if about.is_dir() {
+            size(&entry.path())?
+        } else {
+            about.len()
+        };
+    }
+    Ok(bytes)
+}
+
+/// Exports a store that nobody works on into a file, which is synced and gets its
+/// name only when it is whole.
+///
+/// # Errors
+/// As [`Sled::open`] and [`export`].
+pub fn export_offline(options: Options, to: &Path) -> Result<Summary, Error> {
+    let disk = options.disk.clone();
+    let store = Sled::open(options)?;
+    let summary = export_file(&store, to, &disk);
+    let closed = store.shut();
+    let summary = summary?;
+    closed.map(|()| summary)
+}
+
+fn export_file(store: &Sled, to: &Path, disk: &Disk) -> Result<Summary, Error> {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = to.with_file_name(format!("{name}.unfinished"));
+    let file = own_file(&fresh).map_err(Error::io("create", &fresh))?;
+    let written = export(store, &file).and_then(|summary| {
+        file.sync_all().map_err(Error::io("sync", &fresh))?;
+        disk.rename(&fresh, to)?;
+        Ok(summary)
+    });
+    written.inspect_err(|_| drop(fs::remove_file(&fresh)))
 }

@@ -3,9 +3,9 @@
 //! count the effects, stop at each of them, or have each of them fail.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +121,8 @@ impl Disk {
         self.broken.load(Ordering::SeqCst)
     }
 
-    /// Makes a directory, and those above it, if they are missing. That it is
+    /// Makes a directory, and those above it, if they are missing, for one user
+    /// alone; what is there stays as it is. That it is
     /// there is durable afterwards, also if somebody else or a killed process of
     /// ours made it.
     pub(crate) fn create_dir(&self, dir: &Path) -> Result<(), Error> {
@@ -130,7 +131,9 @@ impl Disk {
             if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
                 self.create_dir(parent)?;
             }
-            self.pass(Effect::CreateDir(dir), || fs::create_dir(dir))
+            // What is in it is for nobody else's eyes: numbers and texts of people.
+            let make = || DirBuilder::new().mode(0o700).create(dir);
+            self.pass(Effect::CreateDir(dir), make)
                 .or_else(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => Ok(()),
                     _ => Err(Error::io("create", dir)(error)),
@@ -138,9 +141,7 @@ impl Disk {
         }
         match parent.map(|parent| self.sync_dir(parent)) {
             // A directory that we may not read is one that we made nothing in.
-            Some(Err(Error::Io { source, .. }))
-                if source.kind() == io::ErrorKind::PermissionDenied =>
-            {
+            Some(Err(Error::Io { why, .. })) if why.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(())
             }
             Some(Err(error)) => Err(error),
@@ -150,15 +151,8 @@ impl Disk {
 
     /// Makes an empty file, to be read and written.
     pub(crate) fn create(&self, path: &Path) -> Result<File, Error> {
-        self.pass(Effect::Create(path), || {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .open(path)
-        })
-        .map_err(Error::io("create", path))
+        self.pass(Effect::Create(path), || own_file(path))
+            .map_err(Error::io("create", path))
     }
 
     /// Writes at a place of a file.
@@ -242,6 +236,17 @@ impl Disk {
 
 /// The extension of a file that is not finished; a start removes it.
 pub(crate) const FRESH: &str = "new";
+
+/// An empty file, to be read and written by the one who runs this and nobody else.
+pub(crate) fn own_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
 
 /// A directory as the system names it: the empty path is the present one.
 fn here(dir: &Path) -> &Path {

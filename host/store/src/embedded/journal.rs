@@ -2,8 +2,8 @@
 //! segments, each group synced before it is applied anywhere.
 //!
 //! It must never skip a revision: a gap or a broken group before a whole one is
-//! an error that refuses to start, because going on would drop acknowledged
-//! work.
+//! an error, because going on would drop acknowledged work. Whether all of that is
+//! somewhere else, so that a start can go on after all, is for `repair` to say.
 
 pub(super) mod frame;
 pub(super) mod segment;
@@ -92,6 +92,11 @@ impl Journal {
             disk,
             segments,
         })
+    }
+
+    /// The first revision of each segment, ascending.
+    pub(super) fn firsts(&self) -> Vec<Revision> {
+        lock(&self.segments.firsts).clone()
     }
 
     /// The first revision it holds, if it holds a segment.
@@ -260,7 +265,7 @@ impl Journal {
         }
     }
 
-    fn path(&self, first: Revision) -> PathBuf {
+    pub(super) fn path(&self, first: Revision) -> PathBuf {
         segment_path(&self.dir, first)
     }
 }

@@ -1,7 +1,6 @@
 //! The thread beside the committer: makes segments ahead, checkpoints, writes
 //! snapshots and removes what they replace. Nothing it fails at loses anything.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -13,9 +12,11 @@ use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
 use super::plant::Plant;
+use super::quiet::quietly;
 use super::shared::Shared;
 use super::snapshot;
-use super::start::{self, SNAPSHOTS, STATE};
+use super::start::{self, PANICKED, SNAPSHOTS, STATE};
+use super::tally::{Expected, Tally};
 use crate::Error;
 
 /// Who wants to know how it went.
@@ -30,6 +31,8 @@ pub(super) enum Task {
     Checkpoint(Asker),
     /// Write a full snapshot.
     Snapshot(Asker),
+    /// A checkpoint after which it is known how much the state holds.
+    Count(Asker),
     /// Nothing; answered when everything before it is done.
     #[cfg(test)]
     Idle(Asker),
@@ -58,12 +61,7 @@ impl Keeper {
                 // Askers see the channel closed.
                 continue;
             }
-            if catch_unwind(AssertUnwindSafe(|| self.serve(task))).is_err() {
-                // sled answers some of what it finds with a panic. Commits would wait
-                // for ever for checkpoints that nobody makes.
-                let why = "the upkeep of the state stopped at an internal error";
-                self.shared.notice(&Error::Rotten(why.into()));
-            }
+            self.serve(task);
         }
         self
     }
@@ -71,14 +69,19 @@ impl Keeper {
     fn serve(&self, task: Task) {
         match task {
             Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
-            Task::Checkpoint(asker) => self.report(self.checkpoint(), asker),
-            Task::Snapshot(asker) => self.report(self.snapshot(), asker),
+            Task::Checkpoint(asker) => self.report(Self::checkpoint, asker),
+            Task::Snapshot(asker) => self.report(Self::snapshot, asker),
+            Task::Count(asker) => self.report(|keeper| keeper.count().map(drop), asker),
             #[cfg(test)]
             Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
         }
     }
 
-    fn report(&self, outcome: Result<(), Error>, asker: Asker) {
+    fn report(&self, work: impl FnOnce(&Self) -> Result<(), Error>, asker: Asker) {
+        // sled answers some of what it finds with a panic. Commits would wait for ever
+        // for checkpoints that nobody makes.
+        let outcome = quietly(|| work(self));
+        let outcome = outcome.unwrap_or_else(|_| Err(self.shared.rotten(PANICKED)));
         self.shared.note_upkeep(&outcome);
         if let Some(asker) = asker {
             let _ = asker.send(outcome);
@@ -143,10 +146,22 @@ impl Keeper {
         written.map(|_| ())
     }
 
+    /// A checkpoint; and then what the state holds, and after which commit.
+    fn count(&self) -> Result<(Revision, Tally), Error> {
+        self.checkpoint()?;
+        let base = self
+            .shared
+            .view()
+            .as_ref()
+            .map(|view| Arc::clone(&view.base));
+        let counted = base.ok_or(Error::Closed)?.count();
+        counted.inspect_err(|error| self.shared.notice(error))
+    }
+
     fn write_snapshot(&self) -> Result<u64, Error> {
         let dir = self.shared.dir.join(SNAPSHOTS);
         // Everything up to here is visible to what follows.
-        let start = self.shared.revision();
+        let (start, _) = self.shared.expected();
         if self.disk.planted(Plant::PruneFirst) {
             self.journal.prune(start)?;
         }
@@ -155,9 +170,6 @@ impl Keeper {
             let _ = self.disk.remove_unfinished(&dir);
         })?;
         tracing::info!(start, bytes, "wrote a snapshot");
-        // A start replays the journal from the checkpoint, so that must not lie
-        // before what is now removed.
-        self.checkpoint()?;
         self.journal.prune(start)?;
         for old in snapshot::list(&dir)?.iter().skip(1) {
             self.disk.remove(old)?;
@@ -185,18 +197,39 @@ impl Keeper {
             }
             Ok(())
         })?;
-        writer.finish(self.shared.revision(), &self.disk)
+        let end = self.shared.revision();
+        // A start replays the journal from the checkpoint, so that must not lie before
+        // what is removed when this is written. And now it is known what the snapshot
+        // must come to with the commits that were made meanwhile.
+        let (counted, tally) = self.count()?;
+        let mut expected = Expected::new(tally);
+        self.journal.follow(start + 1, counted, |group| {
+            expected.follow(group);
+            Ok(())
+        })?;
+        let finished = writer.finish(end, &self.disk, Some(expected));
+        finished.inspect_err(|error| self.shared.notice(error))
     }
 }
 
 /// Hands every pair on, in order, page by page: commits go on in between.
 pub(super) fn each_pair(
     shared: &Shared,
+    each: impl FnMut(&Key, &Versioned) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let page = |from: &Key, limit, bytes| shared.read(|state| state.scan_all(from, limit, bytes));
+    each_page(page, each)
+}
+
+/// The same for any way of reading a page, from a key on: so many pairs, about so
+/// many bytes.
+pub(super) fn each_page(
+    read: impl Fn(&Key, usize, usize) -> Result<Vec<(Key, Versioned)>, Error>,
     mut each: impl FnMut(&Key, &Versioned) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut from = Key::new([]);
     loop {
-        let page = shared.read(|state| state.scan_all(&from, PAGE, PAGE_BYTES))?;
+        let page = read(&from, PAGE, PAGE_BYTES)?;
         for (key, value) in &page {
             each(key, value)?;
         }

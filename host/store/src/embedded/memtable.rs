@@ -194,7 +194,7 @@ fn newest<'a>(
 /// The pairs of a range: those below, under what was written since. `before` says
 /// which of two keys comes first, `read` what a value below is: it is asked only
 /// for what counts, since a checkpoint may be replacing the others at this moment.
-/// Stops at the first error.
+/// An error comes at once and is the last answer.
 pub(super) fn over<'a, B, E>(
     layers: impl Iterator<Item = (&'a Key, &'a Written)>,
     below: impl Iterator<Item = Result<(Key, B), E>>,
@@ -202,15 +202,18 @@ pub(super) fn over<'a, B, E>(
     read: impl Fn(&Key, B) -> Result<Versioned, E>,
 ) -> impl Iterator<Item = Result<(Key, Versioned), E>> {
     let (mut layers, mut below) = (layers.peekable(), below.peekable());
+    let mut failed = false;
     std::iter::from_fn(move || {
-        loop {
+        while !failed {
             match next(&mut layers, &mut below, &before) {
                 Side::Below => {
                     let own = |(key, value): (Key, B)| {
                         let value = read(&key, value)?;
                         Ok((key, value))
                     };
-                    return below.next().map(|pair| pair.and_then(own));
+                    let pair = below.next().map(|pair| pair.and_then(own));
+                    failed = matches!(pair, Some(Err(_)));
+                    return pair;
                 }
                 Side::Layers => {
                     let (key, written) = layers.next()?;
@@ -222,6 +225,7 @@ pub(super) fn over<'a, B, E>(
                 Side::Neither => return None,
             }
         }
+        None
     })
 }
 

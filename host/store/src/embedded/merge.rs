@@ -20,6 +20,7 @@ use super::blocks::{after, floor, lowest, name, table};
 use super::cells::{self, state};
 use super::memtable::Written;
 use super::plant::Plant;
+use super::tally::Tally;
 use crate::Error;
 
 /// A block is cut up when it has half as much again as it should.
@@ -74,10 +75,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Merges the next writes into the block that they all belong to.
+/// Merges the next writes into the block that they all belong to, and counts them.
 pub(super) fn merge<'a>(
     base: &Base,
     writes: &mut Peekable<impl Iterator<Item = (&'a Key, &'a Written)>>,
+    tally: &mut Tally,
 ) -> Result<(), Error> {
     let Some((first, _)) = writes.peek() else {
         return Ok(());
@@ -108,7 +110,10 @@ pub(super) fn merge<'a>(
         while let Some(pair) = old.next_if(|(key, _)| *key < bytes) {
             merged.push(Entry::old(pair));
         }
-        if let Some((_, cell)) = old.next_if(|(key, _)| *key == bytes) {
+        let before = old.next_if(|(key, _)| *key == bytes);
+        let before = before.map(|(_, cell)| cell);
+        Base::count_in(key, before, written, tally)?;
+        if let Some(cell) = before {
             replaced.push((key, cell, written));
         }
         if written.value.is_some() {

@@ -34,6 +34,8 @@ pub(crate) enum Plant {
     ForgetRightHalf,
     /// What comes at the end of a table takes the place of its last block.
     OverwriteEdge,
+    /// An error on one side of a merge waits behind the pairs of the other.
+    PassOverErrors,
 }
 
 impl Disk {

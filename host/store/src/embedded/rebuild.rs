@@ -41,7 +41,7 @@ pub(super) fn rebuild(
     Ok(end)
 }
 
-/// Rebuilds a state that is merely laid out in another way. The old one is removed
+/// Builds a state that is not there yet, or merely laid out in another way. That one is removed
 /// by the first start that opens the new one.
 ///
 /// # Errors
@@ -161,7 +161,7 @@ pub(super) fn build(
 }
 
 /// The newest snapshot that is whole, with its start and end.
-fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Error> {
+pub(super) fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Error> {
     let mut problem = None;
     for path in snapshot::list(dir)? {
         let read = snapshot::open(&path).and_then(|reader| {

@@ -17,6 +17,7 @@ use super::disk::Disk;
 use super::memtable::Layers;
 use super::start::REBUILD;
 use super::state::State;
+use super::tally::Tally;
 use crate::{Error, Health};
 
 /// The open state. Dropped in this order: the lock goes last. Not `Debug`: sled
@@ -106,6 +107,22 @@ impl Shared {
 
     pub(super) fn revision(&self) -> Revision {
         self.revision.load(Ordering::SeqCst)
+    }
+
+    /// The last commit, at a moment between two groups, and what there should be
+    /// after it, if that is known.
+    pub(super) fn expected(&self) -> (Revision, Option<Tally>) {
+        let view = self.view();
+        let revision = self.revision();
+        let tally = view.as_ref().and_then(|view| view.base.tally(revision));
+        (revision, tally)
+    }
+
+    /// Notices a damage, and is the error of it.
+    pub(super) fn rotten(&self, why: &str) -> Error {
+        let error = Error::Rotten(why.into());
+        self.notice(&error);
+        error
     }
 
     pub(super) fn set_revision(&self, revision: Revision) {

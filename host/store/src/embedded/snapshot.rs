@@ -30,6 +30,7 @@ use ringback_core::model::{Key, Revision, Versioned};
 use super::bytes::{self, length};
 use super::disk::{Disk, FRESH, Stream};
 use super::summed::Summed;
+use super::tally::Expected;
 use crate::{Error, MAX_KEY, MAX_VALUE};
 
 const MAGIC: &[u8; 8] = b"RBSNAP2\n";
@@ -144,15 +145,27 @@ impl Writer {
         self.encoder.pair(key, value)
     }
 
-    /// Syncs it, reads it back and gives it its name. Returns its size.
-    pub(super) fn finish(self, end: Revision, disk: &Disk) -> Result<u64, Error> {
+    /// Syncs it, reads it back, compares it with what it should hold, if that is
+    /// known, and gives it its name. Returns its size.
+    pub(super) fn finish(
+        self,
+        end: Revision,
+        disk: &Disk,
+        expected: Option<Expected>,
+    ) -> Result<u64, Error> {
         let fresh = self.fresh;
         let (file, _, bytes) = self.encoder.finish(end)?;
         let file = file.into_inner();
         let file = file.map_err(|error| Error::io("write", &fresh)(error.into_error()))?;
         disk.sync(&file.file, &fresh)?;
         // What it replaces is removed afterwards, so look once more.
-        open(&fresh)?.verify()?;
+        match expected {
+            None => drop(open(&fresh)?.verify()?),
+            Some(mut expected) => {
+                open(&fresh)?.verify_with(|key, revision| expected.pair(key, revision))?;
+                expected.check()?;
+            }
+        }
         disk.rename(&fresh, &self.path)?;
         Ok(bytes)
     }
@@ -272,16 +285,24 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads it to its end. Returns the last commit it may show the work of.
-    pub(super) fn verify(mut self) -> Result<Revision, Error> {
+    pub(super) fn verify(self) -> Result<Revision, Error> {
+        self.verify_with(|_, _| ())
+    }
+
+    /// The same, with a look at the key and the revision of every pair.
+    fn verify_with(mut self, mut each: impl FnMut(&[u8], Revision)) -> Result<Revision, Error> {
         if !self.packed {
-            while self.next()?.is_some() {}
+            while let Some((key, value)) = self.next()? {
+                each(key.as_bytes(), value.revision);
+            }
             return self.end();
         }
         while self.turn()? {
             let mut rest = bytes::Reader(&self.portion);
             while !rest.0.is_empty() {
                 let pair = raw_pair(&mut rest);
-                pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
+                let pair = pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
+                each(pair.0, pair.1);
                 self.pairs += 1;
             }
         }

@@ -11,7 +11,7 @@ use ringback_core::model::Revision;
 
 use super::base::Base;
 use super::cells;
-use super::claim;
+use super::claim::{self, Trust};
 use super::disk::Disk;
 use super::journal::Journal;
 use super::journal::frame::Group;
@@ -20,6 +20,7 @@ use super::memtable::{Layers, Memtable};
 use super::options::Options;
 use super::quiet::quietly;
 use super::rebuild;
+use super::repair;
 use super::shared::View;
 use super::snapshot;
 use crate::Error;
@@ -41,13 +42,15 @@ pub(super) struct Started {
     pub(super) checkpointed: Revision,
 }
 
-const PANICKED: &str = "sled stopped at an internal error";
+pub(super) const PANICKED: &str = "sled stopped at an internal error";
 
 /// How an attempt to open sled went.
 enum Opened<T> {
     Fine(T),
     /// For somebody to look at, later; the state is rebuilt.
     Damaged(String),
+    /// There is none yet, as after an import.
+    New,
     /// Nothing is wrong with it, and this program lays pairs out in another way;
     /// it is rebuilt too.
     Outdated,
@@ -65,6 +68,46 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
     let snapshots = dir.join(SNAPSHOTS);
     disk.create_dir(&snapshots)?;
     disk.remove_unfinished(&snapshots)?;
+    let trust = claim::last_run(dir, options.boot.as_deref())?;
+    let reached = match reach(options, trust) {
+        Err(problem @ Error::Damaged { .. }) => {
+            repair::mend(options, trust, problem)?;
+            reach(options, trust)?
+        }
+        reached => reached?,
+    };
+    let state = dir.join(STATE);
+    rebuild::remove_replaced(&state, disk)?;
+    rebuild::remove_older_asides(&state, disk)?;
+    let path = state.join("db");
+    let file = File::open(&path).map_err(Error::io("open", &path))?;
+    let view = View {
+        base: Arc::new(reached.base),
+        layers: Layers::new(reached.replayed),
+        file,
+        claim,
+    };
+    Ok(Started {
+        view,
+        journal: reached.journal,
+        revision: reached.end,
+        checkpointed: reached.checkpointed,
+    })
+}
+
+/// The last commit of a store, and what it took to get there.
+struct Reached {
+    base: Base,
+    replayed: Memtable,
+    end: Revision,
+    journal: Journal,
+    checkpointed: Revision,
+}
+
+/// Opens the state or rebuilds it, and replays the journal.
+fn reach(options: &Options, trust: Trust) -> Result<Reached, Error> {
+    let (dir, disk) = (&options.dir, &options.disk);
+    let snapshots = dir.join(SNAPSHOTS);
     let journal = Journal::open(dir.join(JOURNAL), options.segment_bytes, disk.clone())?;
     let mut checkpointed = read_checkpoint(dir)?;
     if journal.first().is_none() && (checkpointed > 0 || holds_commits(&snapshots)?) {
@@ -76,15 +119,24 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         });
     }
     journal.settle()?;
-
     let state = dir.join(STATE);
     let marker = dir.join(REBUILD);
+    if trust == Trust::Clean && state.exists() && !marker.exists() {
+        // Before the state is opened, which may be all there is of what is missing.
+        let end = journal.replay(checkpointed + 1, |_| Ok(()))? - 1;
+        if end < checkpointed {
+            return Err(ends_early(dir, end, checkpointed));
+        }
+    }
     claim::begin_run(dir, options.boot.as_deref(), &marker, disk)?;
     let opened = if marker.exists() {
         let why = fs::read_to_string(&marker).map_err(Error::io("read", &marker))?;
         Opened::Damaged(why)
     } else if !state.exists() && journal.first().is_some() {
-        Opened::Damaged("it is missing".into())
+        match checkpointed {
+            0 => Opened::New,
+            _ => Opened::Damaged("it is missing".into()),
+        }
     } else {
         open_and_replay(&state, options, &journal, checkpointed)?
     };
@@ -98,6 +150,10 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
                     "the state is not to be trusted; rebuilding it from snapshot and journal"
                 );
                 rebuild::rebuild(options, &state, &journal, checkpointed)?
+            }
+            Opened::New => {
+                tracing::info!("building the state from snapshot and journal");
+                rebuild::renew(options, &state, &journal, checkpointed)?
             }
             Opened::Fine(_) | Opened::Outdated => {
                 tracing::info!(
@@ -116,23 +172,16 @@ pub(super) fn start(options: &Options) -> Result<Started, Error> {
         match open_and_replay(&state, options, &journal, checkpointed)? {
             Opened::Fine(opened) => opened,
             Opened::Damaged(why) => return Err(Error::State(why)),
-            Opened::Outdated => return Err(Error::State("it is laid out wrongly".into())),
+            Opened::New | Opened::Outdated => {
+                return Err(Error::State("it is laid out wrongly".into()));
+            }
         }
     };
-    rebuild::remove_replaced(&state, disk)?;
-    rebuild::remove_older_asides(&state, disk)?;
-    let path = state.join("db");
-    let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let view = View {
-        base: Arc::new(base),
-        layers: Layers::new(replayed),
-        file,
-        claim,
-    };
-    Ok(Started {
-        view,
+    Ok(Reached {
+        base,
+        replayed,
+        end,
         journal,
-        revision: end,
         checkpointed,
     })
 }
@@ -160,6 +209,7 @@ fn open_and_replay(
     let base = match open(state, options)? {
         Opened::Fine(base) => base,
         Opened::Damaged(why) => return Ok(Opened::Damaged(why)),
+        Opened::New => return Ok(Opened::New),
         Opened::Outdated => return Ok(Opened::Outdated),
     };
     // Kept from being dropped while a panic unwinds: that would flush, and a
@@ -192,13 +242,10 @@ fn open_and_replay(
             drop(ManuallyDrop::into_inner(base));
             Ok(Opened::Outdated)
         }
-        Ok(Ok(Some((applied, _, end)))) => Err(Error::Damaged {
-            file: options.dir.join(JOURNAL),
-            what: format!(
-                "it ends with commit {end}, and commit {applied} was acknowledged; {}",
-                segment::ADVICE
-            ),
-        }),
+        Ok(Ok(Some((applied, _, end)))) => {
+            drop(ManuallyDrop::into_inner(base));
+            Err(ends_early(&options.dir, end, applied))
+        }
         Ok(Err(Error::Rotten(why))) => {
             drop(ManuallyDrop::into_inner(base));
             Ok(Opened::Damaged(why))
@@ -208,6 +255,16 @@ fn open_and_replay(
             Err(error)
         }
         Err(_) => Ok(Opened::Damaged(PANICKED.into())),
+    }
+}
+
+fn ends_early(dir: &Path, end: Revision, acknowledged: Revision) -> Error {
+    Error::Damaged {
+        file: dir.join(JOURNAL),
+        what: format!(
+            "it ends with commit {end}, and commit {acknowledged} was acknowledged; {}",
+            segment::ADVICE
+        ),
     }
 }
 
@@ -276,7 +333,9 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Base>, Error> {
 pub(super) fn open_new(path: &Path, options: &Options) -> Result<Base, Error> {
     match open(path, options)? {
         Opened::Fine(base) if base.is_laid_out()? => Ok(base),
-        Opened::Fine(_) | Opened::Outdated => Err(Error::State("it is not empty".into())),
+        Opened::Fine(_) | Opened::New | Opened::Outdated => {
+            Err(Error::State("it is not empty".into()))
+        }
         Opened::Damaged(why) => Err(Error::State(why)),
     }
 }

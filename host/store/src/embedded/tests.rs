@@ -337,16 +337,16 @@ async fn a_long_value_leaves_no_pieces_behind() {
         batch([("a", Some(&long[..])), ("b", Some(&long[..]))]),
     )
     .await;
-    // Revision and layout, a block and a cell, five pieces each.
-    assert_eq!(entries().await, 2 + 2 + 2 * 5);
+    // Revision, layout and tally, a block and a cell, five pieces each.
+    assert_eq!(entries().await, 3 + 2 + 2 * 5);
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&b"short"[..]))]),
     )
     .await;
-    assert_eq!(entries().await, 2 + 2 + 5);
+    assert_eq!(entries().await, 3 + 2 + 5);
     done(&store, batch([("a", None)])).await;
-    assert_eq!(entries().await, 2 + 1);
+    assert_eq!(entries().await, 3 + 1);
 }
 
 /// A checkpoint replaces cell and pieces of a long value one after the other:

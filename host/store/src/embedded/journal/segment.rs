@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ringback_core::model::Revision;
+use ringback_core::model::{Batch, Revision};
 
 use super::frame::{self, Group};
 use crate::Error;
@@ -226,6 +226,77 @@ pub(crate) fn read_until(path: &Path, last: Revision) -> Result<Contents, Error>
         whole,
         torn,
     })
+}
+
+/// What can be read of a segment that may be damaged.
+#[derive(Debug)]
+pub(crate) struct Salvage {
+    /// The whole groups, ascending.
+    pub(crate) groups: Vec<Group>,
+    /// The revision after the last commit that it is known to have held; `None` if
+    /// nothing can be known about it.
+    pub(crate) end: Option<Revision>,
+    /// Whether anything in it is missing.
+    pub(crate) is_damaged: bool,
+}
+
+/// Reads what can be read of the segment that is named after a revision.
+///
+/// # Errors
+/// The system refused.
+pub(crate) fn salvage(path: &Path, named: Revision) -> Result<Salvage, Error> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let Some((_, salt)) = read_header(&bytes).filter(|(first, _)| *first == named) else {
+        return Ok(Salvage {
+            groups: Vec::new(),
+            end: None,
+            is_damaged: true,
+        });
+    };
+    let (mut groups, mut next, mut at) = (Vec::new(), named, HEADER);
+    let mut is_damaged = false;
+    while let Some(rest) = bytes.get(at..) {
+        let found = frame::decode(salt, rest).map(|(group, taken)| (0, group, taken));
+        let Some((before, group, taken)) = found.or_else(|| {
+            let (before, _) = frame::find_later(salt, rest)?;
+            let (group, taken) = frame::decode(salt, rest.get(before..)?)?;
+            Some((before, group, taken))
+        }) else {
+            break;
+        };
+        at += before + taken;
+        is_damaged |= before > 0 || group.first != next;
+        next = next.max(group.end());
+        // A seal says nothing but that what stands before it was synced.
+        if !group.commits.is_empty() {
+            groups.push(group);
+        }
+    }
+    Ok(Salvage {
+        groups,
+        end: Some(next),
+        is_damaged,
+    })
+}
+
+/// A whole segment of these groups, the first of which begins with `first`.
+pub(crate) fn build(first: Revision, groups: &[Group]) -> Vec<u8> {
+    let salt = RandomState::new().hash_one(first);
+    let mut out = header(first, salt).to_vec();
+    for group in groups {
+        let batches: Vec<_> = group
+            .commits
+            .iter()
+            .map(|writes| Batch {
+                preconditions: Vec::new(),
+                writes: writes.clone(),
+            })
+            .collect();
+        frame::encode(salt, group.first, batches.iter(), &mut out);
+    }
+    let next = groups.last().map_or(first, Group::end);
+    frame::encode(salt, next, std::iter::empty(), &mut out);
+    out
 }
 
 fn header(first: Revision, salt: u64) -> [u8; HEADER] {

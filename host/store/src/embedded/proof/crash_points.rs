@@ -19,10 +19,10 @@ use crate::embedded::disk::Disk;
 
 /// How many effects each scenario has. A new effect has to be looked at here, and
 /// has its crash points by that.
-const EFFECTS: [(&str, usize); 14] = [
+const EFFECTS: [(&str, usize); 16] = [
     ("first open", 34),
     ("open what a kill left of a first open", 33),
-    ("commits", 45),
+    ("commits", 49),
     ("rotation", 75),
     ("checkpoint", 10),
     ("snapshot", 20),
@@ -34,6 +34,8 @@ const EFFECTS: [(&str, usize); 14] = [
     ("rebuild by the mark", 37),
     ("compaction", 74),
     ("import", 61),
+    ("open over damage that a snapshot covers", 38),
+    ("open over damage that the state covers", 49),
 ];
 
 /// What all crashes of some scenarios came to.

@@ -1,9 +1,10 @@
 //! The proofs of the embedded store: a crash at every effect, a disk that
-//! refuses at every effect, and faults planted to see that all this would see
+//! refuses at every effect, one byte of sled's changed, and faults planted to see that all this would see
 //! them. The short forms run in every test run; `RINGBACK_PROOF=long` runs all.
 
 mod crash_points;
 mod disk_full;
+mod flipped;
 mod image;
 mod model;
 mod planted;

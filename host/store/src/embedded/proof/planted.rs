@@ -13,7 +13,7 @@ use super::scenarios::ALL;
 use super::stage::{batch, block_on};
 use crate::Store;
 use crate::conformance;
-use crate::embedded::base::tests::survives;
+use crate::embedded::base::tests::{stops_at_damage, survives};
 use crate::embedded::disk::{Disk, Effect, Watch};
 use crate::embedded::plant::Plant;
 use crate::embedded::tests::test_options;
@@ -123,7 +123,7 @@ fn reads_see_durable_commits_only() {
 #[test]
 fn proof_planted_faults_are_caught() {
     assert!(conforms(None) && survives(None), "nothing is planted");
-    let faults: [(Plant, Catch); 14] = [
+    let faults: [(Plant, Catch); 15] = [
         (Plant::SkipJournalSync, |plant| crashes(plant, &["commits"])),
         (Plant::AcknowledgeFirst, |plant| {
             crashes(plant, &["commits"])
@@ -152,6 +152,7 @@ fn proof_planted_faults_are_caught() {
         }),
         (Plant::ForgetRightHalf, |plant| !survives(Some(plant))),
         (Plant::OverwriteEdge, |plant| !survives(Some(plant))),
+        (Plant::PassOverErrors, |plant| !stops_at_damage(Some(plant))),
     ];
     let caught: Vec<_> = faults
         .iter()

@@ -14,7 +14,7 @@ use crate::{Commit, Error, Store as _};
 pub(super) type Play = fn(&mut Stage) -> Result<(), Error>;
 
 /// All of them, in the order in which they are told.
-pub(super) const ALL: [(&str, Play); 14] = [
+pub(super) const ALL: [(&str, Play); 16] = [
     ("first open", first_open),
     ("open what a kill left of a first open", first_open_again),
     ("commits", commits),
@@ -29,6 +29,11 @@ pub(super) const ALL: [(&str, Play); 14] = [
     ("rebuild by the mark", rebuild),
     ("compaction", compaction),
     ("import", import),
+    ("open over damage that a snapshot covers", open_over_damage),
+    (
+        "open over damage that the state covers",
+        open_over_later_damage,
+    ),
 ];
 
 fn first_open(stage: &mut Stage) -> Result<(), Error> {
@@ -127,6 +132,38 @@ fn open_after_boot(stage: &mut Stage) -> Result<(), Error> {
     store.wait(Task::Snapshot)?;
     stage.commits(&store, 3)?;
     drop(store);
+    stage.begin();
+    let store = stage.open("two")?;
+    stage.commits(&store, 1)
+}
+
+fn open_over_damage(stage: &mut Stage) -> Result<(), Error> {
+    let store = stage.open("one")?;
+    stage.commits(&store, 2)?;
+    store.wait(Task::Snapshot)?;
+    stage.commits(&store, 2)?;
+    damaged(stage, store)
+}
+
+fn open_over_later_damage(stage: &mut Stage) -> Result<(), Error> {
+    let store = stage.open("one")?;
+    stage.commits(&store, 4)?;
+    damaged(stage, store)
+}
+
+/// Closes, changes a byte of the first commit in the journal, and goes on.
+fn damaged(stage: &mut Stage, store: Sled) -> Result<(), Error> {
+    store.shut()?;
+    drop(store);
+    let path = stage
+        .root
+        .join("store/journal/00000000000000000001.journal");
+    let (at, mut bytes) = (64, std::fs::read(&path).unwrap());
+    bytes[at] ^= 0x55;
+    std::fs::write(&path, &bytes).unwrap();
+    let effect = Effect::Write(&path, at as u64, &bytes[at..=at]);
+    stage.recorder.after(effect);
+    stage.recorder.after(Effect::Sync(&path));
     stage.begin();
     let store = stage.open("two")?;
     stage.commits(&store, 1)
