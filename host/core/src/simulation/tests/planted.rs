@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// The longest story of a planted mistake.
 const LINES: usize = 25;
 /// And of one about a text that is looked for, sent again, and reported twice.
-const DOUBLES: usize = 60;
+const DOUBLES: usize = 80;
 
 const ALL: [Planted; 25] = [
     Planted::ForgetTexts,
