@@ -94,7 +94,10 @@ async fn a_broken_edit_keeps_the_version_that_works_and_says_where_it_is_broken(
         "{problem}"
     );
     host.logs("text-back.yaml:4:").await;
-    host.logs("goes on with the version before").await;
+    host.logs(
+        "text-back.yaml has errors: missed-call-text-back v1, the version before, stays in service",
+    )
+    .await;
     let caller = contact(121);
     host.miss(&caller).await.expect(202);
     let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
@@ -108,6 +111,65 @@ async fn a_broken_edit_keeps_the_version_that_works_and_says_where_it_is_broken(
     host.miss(&caller).await.expect(202);
     let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
     assert!(text.field("Body").starts_with("So sorry"));
+}
+
+#[tokio::test]
+async fn a_broken_file_keeps_its_version_over_restarts_and_everybody_is_told() {
+    let twilio = Twilio::start().await;
+    let mut host = Host::with_text_back(&twilio).await;
+    let broken = format!("{TEXT_BACK}steps: [\n");
+    host.files()
+        .write("workflows/text-back.yaml", broken.as_bytes());
+    host.logs("stays in service").await;
+    for (restart, file) in [
+        (128, "text-back.yaml"),
+        (129, "text-back.yaml"),
+        (130, "moved.yaml"),
+    ] {
+        if file == "moved.yaml" {
+            host.kill9();
+            let folder = host.files().path().join("workflows");
+            std::fs::rename(folder.join("text-back.yaml"), folder.join(file)).expect("moved");
+        }
+        host.restart().await;
+        let caller = contact(restart);
+        let sid = format!("CA{restart}");
+        let call = crate::texts::call(&sid, &caller, "no-answer");
+        let answer = twilio.tell(&host, "call", &call).await;
+        answer.expect("an answer").expect(204);
+        let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
+        assert_eq!(text.field("Body"), crate::support::SORRY);
+        host.logs(&format!(
+            "{file} has errors: missed-call-text-back v1, the version before, stays in service"
+        ))
+        .await;
+        assert!(!host.log().contains("its file is gone"), "{}", host.log());
+        let open = host.data("/api/v1/attention").await;
+        let [one] = open["workflows"].as_array().expect("a list").as_slice() else {
+            panic!("{open}")
+        };
+        assert_eq!(
+            (&one["file"], &one["inService"]),
+            (
+                &Value::from(file),
+                &serde_json::json!(["missed-call-text-back v1"])
+            )
+        );
+        let (said, _) = host.files().ends(1, &["doctor"]).await;
+        for words in [
+            &format!("WRONG the workflow file {file} has an error in line 6: "),
+            "missed-call-text-back v1, the version before, stays in service",
+        ] {
+            assert!(said.contains(words), "no {words:?} in {said}");
+        }
+    }
+    // What is deleted goes, as ever.
+    let folder = host.files().path().join("workflows");
+    std::fs::remove_file(folder.join("moved.yaml")).expect("gone");
+    host.logs("workflow missed-call-text-back: its file is gone")
+        .await;
+    let (said, _) = host.files().ends(0, &["doctor"]).await;
+    assert!(!said.contains("workflow file"), "{said}");
 }
 
 #[tokio::test]

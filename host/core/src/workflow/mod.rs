@@ -14,5 +14,5 @@ mod yaml;
 pub use definition::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use known::{Checks, Known, ShapeChecks};
-pub use parse::{MAX_STEPS, Parsed, Workflow, hash, parse};
+pub use parse::{MAX_STEPS, Parsed, Workflow, hash, id_of_broken, parse};
 pub use schema::schema;

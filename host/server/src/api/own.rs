@@ -2,6 +2,7 @@
 //! conversations, contacts, calls, workflows and their runs, and keys. A field that is not
 //! known is an error here.
 
+mod attention;
 mod contacts;
 mod conversations;
 mod events;
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/messages/retry", post(messages::retry))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/decide", post(messages::decide))
-        .route("/attention", get(letters::attention))
+        .route("/attention", get(attention::attention))
         .route("/dead-letters", get(letters::list))
         .route("/dead-letters/replay", post(letters::replay_all))
         .route("/dead-letters/{id}/replay", post(letters::replay))

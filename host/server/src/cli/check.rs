@@ -94,9 +94,52 @@ pub(super) async fn check(
             .into_iter()
             .collect(),
     };
-    let names = seen.config.as_ref().map(Config::names);
+    let (files, found) = workflow_files(&folders, seen.config.as_ref(), seams);
+    problems.extend(found);
+    let count = |severity| {
+        let of_it = problems.iter().filter(|one| one.severity == severity);
+        of_it.count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if cli.common.json {
+        let answer = json!({
+            "config": seen.file.as_ref().map(|file| file.display().to_string()),
+            "files": files,
+            "errors": errors,
+            "warnings": warnings,
+            "problems": problems,
+        });
+        output::json(out, &answer)?;
+    } else {
+        for problem in &problems {
+            writeln!(out, "{}\n", problem.render())?;
+        }
+        let config = match &seen.file {
+            Some(file) => file.display().to_string(),
+            None => "no ringback.toml".to_owned(),
+        };
+        writeln!(
+            out,
+            "{config}, {}: {}, {}",
+            counted(files, "workflow file"),
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        )?;
+    }
+    Ok(u8::from(errors > 0))
+}
+
+/// Reads the workflow files of these folders as a host would: how many there are,
+/// and everything there is to say about them.
+pub(super) fn workflow_files(
+    folders: &[PathBuf],
+    config: Option<&Config>,
+    seams: Seams<'_>,
+) -> (usize, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let names = config.map(Config::names);
     let mut files = Vec::new();
-    for folder in &folders {
+    for folder in folders {
         match yaml_files(folder) {
             Ok(found) => files.extend(found),
             Err(error) => problems.push(Diagnostic::whole(
@@ -125,40 +168,11 @@ pub(super) async fn check(
             problems.push(Diagnostic::whole(&name, message));
         }
     }
-    let count = |severity| {
-        let of_it = problems.iter().filter(|one| one.severity == severity);
-        of_it.count()
-    };
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    if cli.common.json {
-        let answer = json!({
-            "config": seen.file.as_ref().map(|file| file.display().to_string()),
-            "files": files.len(),
-            "errors": errors,
-            "warnings": warnings,
-            "problems": problems,
-        });
-        output::json(out, &answer)?;
-    } else {
-        for problem in &problems {
-            writeln!(out, "{}\n", problem.render())?;
-        }
-        let config = match &seen.file {
-            Some(file) => file.display().to_string(),
-            None => "no ringback.toml".to_owned(),
-        };
-        writeln!(
-            out,
-            "{config}, {}: {}, {}",
-            counted(files.len(), "workflow file"),
-            counted(errors, "error"),
-            counted(warnings, "warning")
-        )?;
-    }
-    Ok(u8::from(errors > 0))
+    (files.len(), problems)
 }
 
-fn counted(number: usize, thing: &str) -> String {
+/// `1 workflow file`, `2 workflow files`.
+pub(super) fn counted(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         number => format!("{number} {thing}s"),

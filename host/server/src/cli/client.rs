@@ -187,8 +187,14 @@ impl Client {
             };
         }
         let said = answer.as_ref().and_then(|answer| {
-            let words = answer.pointer("/error/message")?.as_str()?;
-            Some(words.to_owned())
+            // The second is how `/readyz` says it.
+            let words = answer.pointer("/error/message").and_then(Json::as_str);
+            let missing = answer.pointer("/missing").and_then(Json::as_array);
+            let missing = missing.map(|all| all.iter().filter_map(Json::as_str));
+            let missing = missing.map(|all| all.collect::<Vec<_>>().join("; "));
+            words
+                .map(str::to_owned)
+                .or(missing.filter(|words| !words.is_empty()))
         });
         let status = status.as_u16();
         let said = said.unwrap_or_else(|| format!("the host answered {status}"));

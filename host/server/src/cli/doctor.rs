@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong with this installation, and what to paste where at
-//! the providers. Looks and changes nothing.
+//! the providers. Looks and changes nothing; [`running`] asks the host.
+
+mod running;
 
 use std::io::Write;
 use std::path::Path;
@@ -8,9 +10,8 @@ use ringback_core::engine::Agent;
 use serde::Serialize;
 
 use super::archive;
-use super::check::configuration;
-use super::client::{Client, Failure};
-use super::hostfile::{self, Address};
+use super::check::{configuration, counted, workflow_files};
+use super::client::Failure;
 use super::{Cli, Seams, output};
 use crate::config::{self, Config, Overrides, Severity};
 
@@ -119,7 +120,11 @@ pub(super) async fn doctor(
         public(config, &mut report);
         report.addresses = pastes(config);
     }
-    host(cli, &data, seams, &mut report).await;
+    if !running::host(cli, &data, seams, &mut report).await
+        && let Some(config) = &config
+    {
+        workflows(config, seams, &mut report);
+    }
     let wrong = report.findings.iter().any(|one| one.mood == Mood::Wrong);
     if cli.common.json {
         output::json(out, &report)?;
@@ -264,100 +269,25 @@ fn fields(config: &Config, name: &str, connector: &str, agent: &Agent) -> Vec<Fi
     fields
 }
 
-/// Whether a host runs, and is ready.
-async fn host(cli: &Cli, data: &Path, seams: Seams<'_>, report: &mut Report) {
-    let file = Address::read(data);
-    if cli.common.url.is_none() && file.is_none() {
-        let text = format!(
-            "no host runs here (there is no {})",
-            hostfile::path(data).display()
-        );
-        report.say(Mood::Look, text);
+/// Whether the workflow files could be used, where no host says it.
+fn workflows(config: &Config, seams: Seams<'_>, report: &mut Report) {
+    // The demo's files are written by its start.
+    if config.demo && !config.workflows.is_dir() {
         return;
     }
-    let common = super::Common {
-        data: Some(data.to_path_buf()),
-        ..cli.common.clone()
-    };
-    let asked = match Client::find(&common, seams.environment) {
-        Ok(client) => client.get(&["readyz"], &[]).await.map(drop),
-        Err(failure) => Err(failure),
-    };
-    let url = common.url.clone().or_else(|| file.map(|file| file.url));
-    let url = url.unwrap_or_default();
-    match asked {
-        Ok(()) => {
-            report.say(Mood::Fine, format!("a host runs at {url} and is ready"));
-            if let Ok(client) = Client::find(&common, seams.environment) {
-                attention(&client, report).await;
-            }
-        }
-        Err(Failure::Unreachable(_)) if cli.common.url.is_none() => report.say(
-            Mood::Look,
-            format!("no host answers at {url}; it ended without taking its host.json away"),
-        ),
-        Err(failure) => report.say(
-            Mood::Wrong,
-            format!("the host at {url} is not ready: {failure}"),
-        ),
+    let (files, problems) = workflow_files(&[config.workflows.clone()], Some(config), seams);
+    let errors = problems
+        .iter()
+        .filter(|one| one.severity == Severity::Error);
+    let mut sound = true;
+    for problem in errors {
+        sound = false;
+        report.say(Mood::Wrong, problem.render());
     }
-}
-
-/// What in the running host waits for somebody.
-async fn attention(client: &Client, report: &mut Report) {
-    // An older host, or a key without the right to read: nothing to say.
-    let Ok(answer) = client.get(&["api", "v1", "attention"], &[]).await else {
-        return;
-    };
-    let broken = answer
-        .pointer("/data/connections")
-        .and_then(serde_json::Value::as_array);
-    for one in broken.into_iter().flatten() {
-        let (name, problem) = (output::text(one, "/name"), output::text(one, "/problem"));
-        let text = format!(
-            "the settings of the connection {name} do not work, and its texts are held: {problem}; \
-             correct [connections.{name}] and they leave by themselves"
-        );
-        report.say(Mood::Wrong, text);
+    if sound {
+        let files = counted(files, "workflow file");
+        report.say(Mood::Fine, format!("{files} can be used"));
     }
-    let mut count = |which: &str, one: &str, many: &str, what: &str| {
-        let number = answer.pointer(&format!("/data/{which}"));
-        match number.and_then(serde_json::Value::as_u64) {
-            None | Some(0) => {}
-            Some(1) => report.say(Mood::Look, format!("1 {one}: {what}")),
-            Some(number) => report.say(Mood::Look, format!("{number} {many}: {what}")),
-        }
-    };
-    count(
-        "needsReview",
-        "text needs a decision",
-        "texts need a decision",
-        "`ringback messages list --status needs_review`",
-    );
-    count(
-        "held",
-        "text is held",
-        "texts are held",
-        "`ringback messages list --status held`",
-    );
-    count(
-        "failed",
-        "text could not be sent",
-        "texts could not be sent",
-        "`ringback dead-letters list --kind text`",
-    );
-    count(
-        "twice",
-        "text reached its contact twice",
-        "texts reached their contacts twice",
-        "`ringback messages list --status twice`",
-    );
-    count(
-        "webhooks",
-        "webhook could not be read",
-        "webhooks could not be read",
-        "`ringback dead-letters list --kind webhook`",
-    );
 }
 
 fn print(report: &Report, out: &mut (dyn Write + Send)) -> std::io::Result<()> {

@@ -1,5 +1,10 @@
 //! The workflows folder: what is in it, what of it is in service, and taking up
-//! changes. A file with an error never replaces the version that works.
+//! changes. A file with an error never replaces the version that works, over
+//! restarts either: [`stored`] remembers which file defined which workflow, and
+//! [`whose`] decides what a file that cannot be read keeps in service.
+
+pub(super) mod stored;
+mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,10 +13,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use notify::{RecursiveMode, Watcher as _};
-use ringback_core::engine::{Answer, Catalog, InService, Input};
-use ringback_core::model::{Head, StoredDefinition, keys, record};
-use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow, parse};
-use ringback_store::Direction;
+use ringback_core::engine::{Answer, InService, Input};
+use ringback_core::model::{Head, keys};
+use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow, id_of_broken, parse};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -23,8 +27,6 @@ const QUIET: Duration = Duration::from_millis(150);
 const PATROL: Duration = Duration::from_secs(2);
 /// The largest file that is read.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
-/// How many records are read from the store at a time.
-const PAGE: usize = 1_000;
 
 /// The workflow files, by path relative to the folder.
 #[derive(Clone, Debug, Default)]
@@ -34,67 +36,55 @@ pub(crate) struct Files {
 }
 
 /// One workflow file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FileState {
     /// The workflow it defines, when it was ever read without an error.
     pub workflow: Option<String>,
+    /// Workflows that it may define: it came, and cannot be read, when their own
+    /// files went. They stay in service until it is clear.
+    pub perhaps: BTreeSet<String>,
     /// What is wrong with it now, and what to look out for.
     pub problems: Vec<Diagnostic>,
+    /// Whether all that is wrong with it is that another file has its name.
+    twin: bool,
     modified: Option<SystemTime>,
     size: u64,
+}
+
+impl FileState {
+    /// Whether it can be used as it is.
+    pub(crate) fn is_broken(&self) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|one| one.severity == Severity::Error)
+    }
+
+    /// Every workflow that is in service because of it.
+    pub(crate) fn keeps(&self) -> impl Iterator<Item = &String> {
+        self.workflow.iter().chain(&self.perhaps)
+    }
+
+    fn read_again(&mut self) {
+        self.modified = None;
+        self.size = u64::MAX;
+    }
 }
 
 impl Files {
     /// The same, but files with problems look new.
     pub(super) fn to_read_again(&self) -> Self {
         let mut files = self.clone();
-        for file in files
-            .by_path
-            .values_mut()
-            .filter(|file| !file.problems.is_empty())
-        {
-            file.modified = None;
-            file.size = u64::MAX;
+        let broken = files.by_path.values_mut();
+        for file in broken.filter(|file| !file.problems.is_empty()) {
+            file.read_again();
         }
         files
     }
 }
 
-/// Loads every stored definition, so that runs find theirs.
-pub(super) async fn load_definitions(host: &Host) -> Result<(), Error> {
-    let (mut from, to) = keys::table(b'd');
-    let mut catalog = Catalog::default();
-    loop {
-        let page = host
-            .store
-            .scan(&from, &to, PAGE, Direction::Forward)
-            .await?;
-        for (key, versioned) in &page {
-            let stored: StoredDefinition = record::decode(&versioned.value)?;
-            let hash = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default());
-            let workflow = Workflow {
-                definition: stored.definition,
-                hash: hash.into_owned(),
-                source: stored.source,
-                positions: Vec::new(),
-            };
-            catalog
-                .by_hash
-                .insert(workflow.hash.clone(), Arc::new(workflow));
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = super::after(last),
-            _ => break,
-        }
-    }
-    host.catalog.store(Arc::new(catalog));
-    Ok(())
-}
-
-/// Reads the folder once and takes up what changed.
+/// Reads the folder once and takes up what changed: first the files that can be
+/// used, then it is decided what those that cannot keep in service.
 pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     let before = host.files.load_full();
-    let mut files = Files::default();
     let listed = match list(folder) {
         Ok(listed) => listed,
         Err(problem) => {
@@ -111,38 +101,86 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     if host.folder_missing.swap(false, Ordering::AcqRel) {
         info!("the workflows folder can be read again");
     }
-    for (path, modified, size) in listed {
-        let known = before.by_path.get(&path);
-        if let Some(known) = known.filter(|one| one.modified == modified && one.size == size) {
-            files.by_path.insert(path, known.clone());
-            continue;
+    let (same, changed) = compare(&before, listed);
+    let mut files = same;
+    let mut broken = Vec::new();
+    let mut left = BTreeSet::new();
+    for (path, modified, size) in changed {
+        let read = read(host, folder, &path, size, &files).await;
+        let mut file = FileState {
+            modified,
+            size,
+            ..FileState::default()
+        };
+        match read {
+            Ok((workflow, warnings)) => {
+                let id = workflow.definition.id.clone();
+                // A file whose name changed: the old workflow goes as the new one
+                // comes, unless another file has it by now.
+                let known = before.by_path.get(&path);
+                let old: Vec<String> = known
+                    .into_iter()
+                    .flat_map(FileState::keeps)
+                    .filter(|old| **old != id && whose::sound(&files, old).is_none())
+                    .cloned()
+                    .collect();
+                put_in_service(host, &workflow, &old).await?;
+                left.extend(old);
+                file.workflow = Some(id);
+                file.problems = warnings;
+            }
+            Err(why) => {
+                file.twin = why.twin;
+                file.problems = why.problems;
+                broken.push((path.clone(), why.id));
+            }
         }
-        let state = read(host, folder, &path, modified, size, known, &files).await?;
-        files.by_path.insert(path, state);
+        files.by_path.insert(path, file);
     }
+    whose::settle(&mut files, &before, &host.catalog.load(), &broken);
     let served: BTreeSet<String> = files
         .by_path
         .values()
-        .filter_map(|file| file.workflow.clone())
+        .flat_map(FileState::keeps)
+        .cloned()
         .collect();
     host.files.store(Arc::new(files));
-    let gone: Vec<String> = {
-        let catalog = host.catalog.load();
-        catalog
-            .in_service
-            .keys()
-            .filter(|id| !served.contains(*id))
-            .cloned()
-            .collect()
-    };
-    for id in gone {
-        remove(host, &id).await?;
+    left.extend(host.catalog.load().in_service.keys().cloned());
+    for id in left.difference(&served) {
+        remove(host, id).await?;
     }
+    stored::remember(host).await;
     Ok(())
 }
 
+/// A file as the folder lists it: its path, when it was changed, its size.
+type Listed = (String, Option<SystemTime>, u64);
+
+/// The files that are as they were, and those that have to be read.
+fn compare(before: &Files, listed: Vec<Listed>) -> (Files, Vec<Listed>) {
+    let present: BTreeSet<&String> = listed.iter().map(|(path, ..)| path).collect();
+    let is_same = |(path, modified, size): &Listed| {
+        let known = before.by_path.get(path)?;
+        (known.modified == *modified && known.size == *size).then_some(known)
+    };
+    let moved = before.by_path.keys().any(|path| !present.contains(path))
+        || listed.iter().any(|one| is_same(one).is_none());
+    let mut same = Files::default();
+    let mut changed = Vec::new();
+    for one in &listed {
+        match is_same(one) {
+            // What it says may have been another file's, which is the one that changed.
+            Some(known) if !(moved && known.is_broken() && known.workflow.is_none()) => {
+                same.by_path.insert(one.0.clone(), known.clone());
+            }
+            _ => changed.push(one.clone()),
+        }
+    }
+    (same, changed)
+}
+
 /// The workflow files of the folder, in order.
-fn list(folder: &Path) -> std::io::Result<Vec<(String, Option<SystemTime>, u64)>> {
+fn list(folder: &Path) -> std::io::Result<Vec<Listed>> {
     let mut found = Vec::new();
     let entries = std::fs::read_dir(folder)?;
     for entry in entries.flatten() {
@@ -162,94 +200,75 @@ fn list(folder: &Path) -> std::io::Result<Vec<(String, Option<SystemTime>, u64)>
     Ok(found)
 }
 
-/// Reads one new or changed file, and puts it into service if it is sound.
+/// Why a file cannot be used.
+struct Broken {
+    problems: Vec<Diagnostic>,
+    /// The id that it still says, as far as it can be read.
+    id: Option<String>,
+    /// Whether there is nothing wrong with it but that another file has its name.
+    twin: bool,
+}
+
+/// Reads one new or changed file.
 async fn read(
-    host: &Arc<Host>,
+    host: &Host,
     folder: &Path,
     path: &str,
-    modified: Option<SystemTime>,
     size: u64,
-    before: Option<&FileState>,
     others: &Files,
-) -> Result<FileState, Error> {
-    let keep = before.and_then(|file| file.workflow.clone());
-    let failed = |problems: Vec<Diagnostic>| {
-        for problem in &problems {
-            match problem.severity {
-                Severity::Error => error!("{}", problem.render()),
-                Severity::Warning => warn!("{}", problem.render()),
-            }
-        }
-        match &keep {
-            Some(id) => error!("{path} has errors: {id} goes on with the version before"),
-            None => error!("{path} has errors: it is not in service"),
-        }
-        FileState {
-            workflow: keep.clone(),
-            problems,
-            modified,
-            size,
-        }
+) -> Result<(Arc<Workflow>, Vec<Diagnostic>), Broken> {
+    let whole = |message: String| Broken {
+        problems: vec![problem(path, message)],
+        id: None,
+        twin: false,
     };
     if size > FILE_LIMIT {
-        return Ok(failed(vec![problem(
-            path,
-            format!("the file has {size} bytes; 4 MiB is the most"),
-        )]));
+        let text = format!("the file has {size} bytes; 4 MiB is the most");
+        return Err(logged(whole(text)));
     }
-    let text = match tokio::fs::read(folder.join(path)).await {
-        Ok(bytes) => String::from_utf8(bytes),
-        Err(error) => {
-            return Ok(failed(vec![problem(
-                path,
-                format!("could not read it: {error}"),
-            )]));
-        }
-    };
-    let Ok(text) = text else {
-        return Ok(failed(vec![problem(
-            path,
-            "the file is not UTF-8 text".to_owned(),
-        )]));
-    };
+    let bytes = tokio::fs::read(folder.join(path)).await;
+    let bytes = bytes.map_err(|error| logged(whole(format!("could not read it: {error}"))))?;
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|_| logged(whole("the file is not UTF-8 text".to_owned())))?;
     let known = host.setup.load().known();
     let parsed = parse(&text, path, &known);
     let workflow = match parsed.result {
         Ok(workflow) => Arc::new(workflow),
         Err(mut problems) => {
             problems.extend(parsed.warnings);
-            return Ok(failed(problems));
+            return Err(logged(Broken {
+                problems,
+                id: id_of_broken(&text),
+                twin: false,
+            }));
         }
     };
-    let id = workflow.definition.id.clone();
-    let twin = others
-        .by_path
-        .iter()
-        .find(|(_, file)| file.workflow.as_ref() == Some(&id));
-    if let Some((other, _)) = twin {
+    if let Some(other) = whose::sound(others, &workflow.definition.id) {
         let text = format!(
             "{other} has the same name, {:?}; rename one",
             workflow.definition.name
         );
-        return Ok(failed(vec![problem(path, text)]));
+        return Err(logged(Broken {
+            twin: true,
+            ..whole(text)
+        }));
     }
-    for warning in &parsed.warnings {
-        warn!("{}", warning.render());
+    log(&parsed.warnings);
+    Ok((workflow, parsed.warnings))
+}
+
+fn logged(broken: Broken) -> Broken {
+    log(&broken.problems);
+    broken
+}
+
+fn log(problems: &[Diagnostic]) {
+    for problem in problems {
+        match problem.severity {
+            Severity::Error => error!("{}", problem.render()),
+            Severity::Warning => warn!("{}", problem.render()),
+        }
     }
-    // A file whose name changed: the old workflow goes as the new one comes.
-    let renamed = before
-        .and_then(|file| file.workflow.clone())
-        .filter(|old| *old != id);
-    put_in_service(host, &workflow, renamed.as_deref()).await?;
-    if let Some(old) = renamed {
-        remove(host, &old).await?;
-    }
-    Ok(FileState {
-        workflow: Some(id),
-        problems: parsed.warnings,
-        modified,
-        size,
-    })
 }
 
 /// A problem with a file as a whole.
@@ -266,12 +285,12 @@ fn problem(path: &str, message: String) -> Diagnostic {
     }
 }
 
-/// Takes a version into service, and its file's earlier workflow out of it in the
+/// Takes a version into service, and its file's earlier workflows out of it in the
 /// same moment.
 async fn put_in_service(
     host: &Arc<Host>,
     workflow: &Arc<Workflow>,
-    renamed: Option<&str>,
+    old: &[String],
 ) -> Result<(), Error> {
     let id = workflow.definition.id.clone();
     let serving = host
@@ -295,12 +314,15 @@ async fn put_in_service(
         version,
     };
     catalog.in_service.insert(id.clone(), in_service);
-    if let Some(old) = renamed {
+    for old in old {
         catalog.in_service.remove(old);
     }
     host.catalog.store(Arc::new(catalog));
     match serving {
         None => info!("workflow {id}: v{version} is in service"),
+        Some((_, hash)) if hash == workflow.hash && !host.is_ready() => {
+            info!("workflow {id}: v{version} is in service");
+        }
         Some((_, hash)) if hash == workflow.hash => {
             info!("workflow {id}: v{version}, only comments or spacing changed");
         }
@@ -321,41 +343,6 @@ async fn remove(host: &Arc<Host>, id: &str) -> Result<(), Error> {
     host.catalog.store(Arc::new(catalog));
     let cancel = last.is_some_and(|one| one.definition.on_delete == OnDelete::Cancel);
     running::removed(host, id.to_owned(), cancel, false);
-    Ok(())
-}
-
-/// Marks workflows that were in service before the start and have no file now.
-pub(super) async fn retire_missing(host: &Arc<Host>) -> Result<(), Error> {
-    let (mut from, to) = keys::table(b'w');
-    loop {
-        let heads = host
-            .store
-            .scan(&from, &to, PAGE, Direction::Forward)
-            .await?;
-        for (_, versioned) in &heads {
-            let head: Head = record::decode(&versioned.value)?;
-            retire(host, &head).await?;
-        }
-        match heads.last() {
-            Some((last, _)) if heads.len() == PAGE => from = super::after(last),
-            _ => return Ok(()),
-        }
-    }
-}
-
-async fn retire(host: &Arc<Host>, head: &Head) -> Result<(), Error> {
-    let catalog = host.catalog.load_full();
-    if catalog.in_service.contains_key(&head.workflow) {
-        return Ok(());
-    }
-    if head.active {
-        return remove(host, &head.workflow).await;
-    }
-    // The process may have ended before the last of its runs was cancelled.
-    let last = catalog.by_hash.get(&head.definition);
-    if last.is_some_and(|one| one.definition.on_delete == OnDelete::Cancel) {
-        running::removed(host, head.workflow.clone(), true, true);
-    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use tracing::{error, warn};
 
 use super::connectors::Connectors;
 use super::files::Files;
+use super::files::stored::Remembered;
 use super::pacing::Pacing;
 use super::timers::Timers;
 use super::{clock, perform};
@@ -70,6 +71,8 @@ pub(crate) struct Host {
     pub(super) catalog: ArcSwap<Catalog>,
     pub(super) connectors: ArcSwap<Connectors>,
     pub(super) files: ArcSwap<Files>,
+    /// What the store knows of the files.
+    pub(super) remembered: ArcSwap<Remembered>,
     pub(super) timers: Timers,
     pub(super) base_url: ArcSwap<String>,
     /// Whether the workflows folder could not be read when it was last looked at.
@@ -93,6 +96,7 @@ impl Host {
             catalog: ArcSwap::default(),
             connectors: ArcSwap::from_pointee(parts.connectors),
             files: ArcSwap::default(),
+            remembered: ArcSwap::default(),
             timers: Timers::default(),
             base_url: ArcSwap::from_pointee(parts.base_url),
             folder_missing: AtomicBool::new(false),

@@ -32,9 +32,9 @@ const PAGE: usize = 1_000;
 /// When the store cannot be read or written.
 pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>, Error> {
     let host = Host::new(parts);
-    files::load_definitions(&host).await?;
+    files::stored::load(&host).await?;
     files::scan(&host, &workflows).await?;
-    files::retire_missing(&host).await?;
+    files::stored::retire_missing(&host).await?;
     let lost = recover(&host).await?;
     if lost > 0 {
         warn!(

@@ -68,6 +68,15 @@ pub fn parse(source: &str, file_name: &str, known: &Known) -> Parsed {
     Parsed { result, warnings }
 }
 
+/// The id that a file's `name:` makes, also where the rest cannot be read: by its
+/// first line that begins with the key, so that no mistake elsewhere hides it.
+pub fn id_of_broken(source: &str) -> Option<String> {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let name = source.lines().find_map(|line| line.strip_prefix("name:"))?;
+    let name = name.split(" #").next().unwrap_or(name);
+    Some(rules::slug(name)).filter(|id| !id.is_empty())
+}
+
 /// The version of a meaning: BLAKE3 over its JSON with every key in order.
 pub fn hash(definition: &Definition) -> String {
     // A definition is made of texts, numbers and lists; its JSON cannot fail.

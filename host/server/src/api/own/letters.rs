@@ -1,10 +1,8 @@
 //! Dead letters: texts that failed after all tries, and genuine webhooks that
 //! could not be read. Listing them with what to do, trying them again, one or
-//! many, and leaving them at that. And what needs a person at all, counted.
+//! many, and leaving them at that.
 
 mod bulk;
-
-use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -24,9 +22,6 @@ use super::super::{ApiState, Error, Reader, Sender};
 use super::done;
 use crate::runtime::clock;
 use bulk::Bulk;
-
-/// How far a count goes: who has so many does not need to know how many more.
-const MOST: usize = 1_000;
 
 /// What is wanted of the dead letters.
 #[derive(Clone, Debug, Default)]
@@ -335,38 +330,6 @@ pub(super) async fn replay_all(
         "replayed": bulk.replayed,
         "left": bulk.left,
         "more": bulk.more,
-    } })))
-}
-
-/// `GET /api/v1/attention`: how many things wait for a person, and which
-/// connections' settings do not work. Counts end at 1,000.
-pub(super) async fn attention(
-    State(state): State<ApiState>,
-    _: Reader,
-) -> Result<Json<Value>, Error> {
-    let store = state.host.store();
-    let count = async |(from, to): (Key, Key)| -> Result<usize, Error> {
-        Ok(store
-            .scan(&from, &to, MOST, Direction::Forward)
-            .await?
-            .len())
-    };
-    let listed = async |why: Attention| count(keys::under(b'q', why.word())).await;
-    let mut broken: BTreeMap<String, Value> = BTreeMap::new();
-    for (sender, problem) in state.host.broken() {
-        broken.entry(sender.connection.clone()).or_insert_with(
-            || json!({ "name": sender.connection, "code": problem.code, "problem": problem.text }),
-        );
-    }
-    Ok(Json(json!({ "data": {
-        "needsReview": listed(Attention::NeedsReview).await?,
-        "unknown": listed(Attention::Unknown).await?,
-        "failed": listed(Attention::Failed).await?,
-        "held": listed(Attention::Held).await?,
-        "waiting": listed(Attention::Turn).await?,
-        "twice": listed(Attention::Twice).await?,
-        "webhooks": count(keys::table(b'u')).await?,
-        "connections": broken.into_values().collect::<Vec<_>>(),
     } })))
 }
 

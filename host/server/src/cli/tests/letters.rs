@@ -124,7 +124,12 @@ async fn a_run_names_its_open_texts_and_the_command() {
 #[tokio::test]
 async fn doctor_says_what_waits_for_somebody() {
     let open = json!({ "data": { "needsReview": 2, "unknown": 0, "failed": 1, "held": 3, "waiting": 9,
-        "webhooks": 1, "connections": [{ "name": "main", "code": "20003", "problem": "Authenticate" }] } });
+        "webhooks": 1, "connections": [{ "name": "main", "code": "20003", "problem": "Authenticate" }],
+        "workflows": [
+            { "file": "tb.yaml", "line": 7, "problem": "`steps` is here twice", "inService": ["text-back v1"], "certain": true },
+            { "file": "new.yaml", "line": 1, "problem": "it is empty", "inService": [], "certain": true },
+            { "file": "moved.yaml", "line": 2, "problem": "no key", "inService": ["a v1", "b v2"], "certain": false },
+        ] } });
     let answers = [
         ("/readyz", 200, json!({})),
         ("/api/v1/attention", 200, open),
@@ -132,4 +137,19 @@ async fn doctor_says_what_waits_for_somebody() {
     let said = with_host(&answers, &["doctor"]).await;
     let said = said.split("is ready").nth(1).unwrap();
     insta::assert_snapshot!("doctor_and_what_waits", said);
+}
+
+#[tokio::test]
+async fn doctor_says_why_a_host_is_not_ready() {
+    let answers = [(
+        "/readyz",
+        503,
+        json!({ "ready": false, "missing": ["the disk is nearly full"] }),
+    )];
+    let said = with_host(&answers, &["doctor"]).await;
+    let line = said.lines().find(|line| line.contains("is not ready"));
+    assert_eq!(
+        line,
+        Some("WRONG the host at URL is not ready: the disk is nearly full")
+    );
 }

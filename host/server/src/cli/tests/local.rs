@@ -373,13 +373,14 @@ connection = "other"
 #[tokio::test]
 async fn doctor() {
     let line = ["doctor", "--config", "DIR/ringback.toml"];
-    let files = [("ringback.toml", TWILIO)];
+    let files = [("ringback.toml", TWILIO), ("workflows/a.yaml", "name a")];
     insta::assert_snapshot!(check_files(&files, &line).await, @r#"
 ok    DIR/ringback.toml can be used
 ok    the data folder DIR/data can be written
 look  only 100 MiB are free for DIR/data
 ok    providers call https://followups.example.com
 look  no host runs here (there is no DIR/data/host.json)
+ok    1 workflow file can be used
 
 Connection main (twilio), Twilio console > Phone Numbers > Manage > Active numbers > +15125550100
   Messaging > A message comes in > Webhook, HTTP POST
@@ -408,6 +409,13 @@ exit 0
     let none = TWILIO.replace("public_url", "# public_url");
     let said = check_files(&[("ringback.toml", &none)], &line).await;
     assert!(said.contains("public_url is not set"), "{said}");
+    let broken = [
+        ("ringback.toml", TWILIO),
+        ("workflows/a.yaml", "name a bad"),
+    ];
+    let said = check_files(&broken, &line).await;
+    let words = "WRONG DIR/workflows/a.yaml: error: it is bad";
+    assert!(said.contains(words) && said.ends_with("exit 1"), "{said}");
     let wrong = TWILIO.replace("numbers", "nmbers");
     let said = check_files(&[("ringback.toml", &wrong)], &line).await;
     assert!(said.contains("WRONG") && said.ends_with("exit 1"), "{said}");

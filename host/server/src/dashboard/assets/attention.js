@@ -1,5 +1,5 @@
 // What waits for a person: texts of unknown outcome, connections whose settings
-// do not work, and what could not be sent or read.
+// and workflow files that do not work, and what could not be sent or read.
 
 import { ask, post } from './api.js';
 import { chip, el, keyed, nothing, phone, when } from './dom.js';
@@ -43,10 +43,21 @@ function banners(open) {
   const list = open.connections.map((one) => ({ ...one, held: open.held }));
   // After a restart nothing was tried yet.
   if (!list.length && open.held) list.push({ name: '', held: open.held });
-  return list;
+  return [...list, ...open.workflows.map((one) => ({ ...one, name: `file ${one.file}` }))];
+}
+
+/** A workflow file with errors: what is in service all the same. */
+function broken(one) {
+  const kept = one.inService.join(', ');
+  const so = !kept ? 'It is not in service.'
+    : one.certain ? `${kept}, the version before, stays in service.`
+      : `It may be the file of what stays in service until it is corrected or deleted: ${kept}.`;
+  return el('div', { class: 'banner' },
+    el('p', {}, `The workflow file ${one.file} has an error in line ${one.line}: ${one.problem.replace(/\.$/, '')}. ${so}`));
 }
 
 function banner(one) {
+  if (one.file) return broken(one);
   const what = one.name
     ? `The settings of the connection ${one.name} do not work: ${one.problem.replace(/\.$/, '')}.`
     : 'The settings of a connection did not work.';

@@ -139,7 +139,7 @@ const WORKFLOW: &str =
 /// A host over a store, and its workflows folder.
 pub(crate) struct World {
     pub(crate) host: Arc<Host>,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl World {
@@ -172,11 +172,17 @@ impl World {
             base_url: "http://127.0.0.1:1".to_owned(),
         };
         let host = start(parts, folder.path().to_owned()).await.unwrap();
+        let folder = Some(folder);
         Self { host, folder }
     }
 
     pub(crate) fn workflows(&self) -> &Path {
-        self.folder.path()
+        self.folder.as_ref().unwrap().path()
+    }
+
+    /// Ends the host, and gives its folder for another one.
+    pub(crate) fn into_folder(mut self) -> tempfile::TempDir {
+        self.folder.take().unwrap()
     }
 }
 

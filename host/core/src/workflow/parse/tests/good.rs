@@ -333,3 +333,18 @@ fn filters_are_what_was_written() {
     );
     drop((clinic(), Template::new("x"), Value::Literal(json!(1))));
 }
+
+#[test]
+fn the_id_that_a_broken_file_still_says() {
+    for (source, id) in [
+        ("name: Text back\nsteps: [", Some("text-back")),
+        ("\u{feff}name: \"Text back\" # ours\n: :", Some("text-back")),
+        ("on: [\nname:   'Zurück'", Some("zurück")),
+        ("  name: of something inside", None),
+        ("name:\n", None),
+        ("nme: Text back", None),
+        ("", None),
+    ] {
+        assert_eq!(id_of_broken(source).as_deref(), id, "{source:?}");
+    }
+}
