@@ -69,6 +69,37 @@ async fn a_wrong_token_holds_texts_and_says_so_until_it_is_corrected() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_corrected_in_its_file_is_taken_up() {
+    let twilio = Twilio::start().await;
+    let text = config(&twilio, "", "").replace("env = \"TWILIO_AUTH_TOKEN\"", "file = \"token\"");
+    let files = [
+        ("workflows/text-back.yaml", TEXT_BACK),
+        ("token", "an-old-token\n"),
+    ];
+    let host = Host::start(&text, &files).await;
+    let (before, after) = (contact(310), contact(311));
+    let call = crate::texts::call("CA1", &after, "no-answer");
+    let answer = twilio.tell(&host, "call", &call).await;
+    answer.expect("an answer").expect(403);
+    host.miss(&before).await.expect(202);
+    held(&host, &before).await;
+    // Not there for a moment: what is in use stays.
+    std::fs::remove_file(host.files().path().join("token")).expect("gone");
+    host.logs("the one before stays in use").await;
+    host.files()
+        .write("token", crate::support::twilio::TOKEN.as_bytes());
+    host.text_becomes(&before, "accepted").await;
+    let answer = twilio.tell(&host, "call", &call).await;
+    answer.expect("an answer").expect(204);
+    host.text_becomes(&after, "accepted").await;
+    let log = host.log();
+    assert!(
+        !log.contains("an-old-token") && !log.contains(crate::support::twilio::TOKEN),
+        "{log}"
+    );
+}
+
+#[tokio::test]
 async fn a_restart_tries_held_texts_again() {
     let twilio = Twilio::start().await;
     let mut host = Host::with_text_back(&twilio).await;

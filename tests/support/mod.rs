@@ -5,7 +5,7 @@ mod chance;
 mod host;
 mod http;
 mod specs;
-mod twilio;
+pub(crate) mod twilio;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Takes up changes of `ringback.toml` and of the plugins folder while the host
-//! runs. What cannot be used is reported, and what works goes on.
+//! Takes up changes of `ringback.toml`, of the files that its secrets stand in, and
+//! of the plugins folder while the host runs. What cannot be used is reported, and what works goes on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +70,9 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
     {
         warn!("`listen` changed: that needs a restart");
     }
+    if loaded.config.server.api_keys != before.server.api_keys {
+        warn!("`api_keys` changed: that needs a restart");
+    }
     if loaded.config.workflows != before.workflows {
         warn!("`workflows` changed: that needs a restart");
     }
@@ -113,6 +116,12 @@ struct Seen(Vec<(PathBuf, Option<SystemTime>, u64)>);
 impl Seen {
     fn now(config: &Config) -> Self {
         let mut seen: Vec<_> = config.source.iter().filter_map(|path| look(path)).collect();
+        // Those that the file names now: the one in use may be another one.
+        let secrets = config
+            .source
+            .iter()
+            .flat_map(|path| config::secret_files(path));
+        seen.extend(secrets.filter_map(|path| look(&path)));
         if let Ok(entries) = std::fs::read_dir(&config.plugins) {
             let paths = entries.flatten().map(|entry| entry.path());
             let wasm = paths.filter(|path| path.extension().is_some_and(|ending| ending == "wasm"));

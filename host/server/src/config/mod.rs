@@ -24,7 +24,7 @@ use std::time::Duration;
 use ringback_core::engine::{Agent, Business, Limits, OpeningHours, Person, Retention};
 use ringback_core::model::Secret;
 use ringback_core::workflow::expression::Template;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 pub(crate) use connectors::{Connectors, Loaded};
 pub(crate) use demo::write_demo_workflows;
@@ -296,6 +296,18 @@ pub(crate) fn public_url(text: &str) -> Result<String, String> {
         return Err("must have no user and no password".to_owned());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The files that the secrets of a configuration are read from, whatever the rest of
+/// it says.
+pub(crate) fn secret_files(file: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if let Ok(source) = read(file) {
+        let (root, _) = DeTable::parse_recoverable(&source);
+        let root = DeValue::Table(root.into_inner());
+        secrets::files(&root, &folder(file), &mut found);
+    }
+    found
 }
 
 /// The folder of the store, for commands that only look for a running host

@@ -139,6 +139,27 @@ impl Sources<'_> {
     }
 }
 
+/// Every file that a configuration names for a secret, `{ file = "path" }`, from its
+/// folder `base`: also of one that cannot be used, and files that are not there.
+pub(super) fn files(value: &DeValue<'_>, base: &Path, found: &mut Vec<PathBuf>) {
+    match value {
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                match value.get_ref().as_str() {
+                    Some(path) if key.get_ref() == "file" => found.push(base.join(path)),
+                    _ => files(value.get_ref(), base, found),
+                }
+            }
+        }
+        DeValue::Array(values) => {
+            for value in values {
+                files(value.get_ref(), base, found);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Whether a value is written as a source of a secret.
 pub(super) fn is_source(value: &DeValue<'_>) -> bool {
     value.is_table()

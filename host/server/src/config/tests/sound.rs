@@ -279,3 +279,27 @@ fn the_data_folder_is_found_in_a_broken_file() {
     assert_eq!(data_dir(Some(&file), None), folder.path().join("data"));
     assert_eq!(data_dir(Some(&file), Some(Path::new("x"))), Path::new("x"));
 }
+
+#[test]
+fn the_files_that_secrets_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ringback.toml");
+    let check = |source: &str, wanted: &[&str]| {
+        std::fs::write(&file, source).unwrap();
+        let wanted: Vec<PathBuf> = wanted.iter().map(|one| folder.path().join(one)).collect();
+        assert_eq!(secret_files(&file), wanted, "{source}");
+    };
+    check(
+        "[connections.a]\nauth_token = { file = \"token\" }",
+        &["token"],
+    );
+    check(
+        "[server]\napi_keys = [{ env = \"K\" }, { file = \"k/1\" }]\n[secrets.x]\nfile = \"/abs\"",
+        &["/abs", "k/1"],
+    );
+    check(
+        "[connections.a]\nconnector = 7\ntoken = { file = \"t\" }\nnumbers = [",
+        &["t"],
+    );
+    check("file = 3", &[]);
+}
