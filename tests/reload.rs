@@ -229,7 +229,7 @@ async fn comments_and_spacing_make_no_new_version_and_a_running_run_keeps_its_ow
         ask.replace("OLD", "NEW").as_bytes(),
     );
     becomes(&host, "text-back.yaml", "is v2", |one| one["version"] == 2).await;
-    host.logs("workflow ask: v1 -> v2, 1 runs stay on v1").await;
+    host.logs("workflow ask: v1 -> v2, 1 run stays on v1").await;
     twilio.text(&host, &caller, "Hi").await;
     let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
     assert_eq!(text.field("Body"), "OLD");

@@ -356,6 +356,11 @@ pub enum Notice {
     Broken(Sender, Timestamp, Problem),
     /// They work.
     Works(Sender),
+    /// Nothing could tell what became of this text, and a person has to decide.
+    Undecided(MessageId),
+    /// Nothing could tell what became of this text, and it goes out once more, as
+    /// its author wants it.
+    SentAgain(MessageId),
 }
 
 /// What the caller is told.

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::tx::Follow;
-use super::{Answer, Command, Decide, Finding, Step, Tx, World, held, outcomes, texts};
+use super::{Answer, Command, Decide, Finding, Notice, Step, Tx, World, held, outcomes, texts};
 use crate::model::{Conversation, Key, Message, MessageId, Outcome, Problem, Status, Task, keys};
 use crate::planted::{Planted, planted};
 use crate::workflow::OnUnknown;
@@ -229,6 +229,7 @@ fn give_up(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     if message.on_unknown == OnUnknown::Resend {
         let text = "nobody can say whether it left, and the file says on_unknown: resend";
         held::note_in_run(tx, &message, "sent_again", text)?;
+        tx.notices.push(Notice::SentAgain(message.id.clone()));
         texts::ended(tx, &mut message, Outcome::Absent)?;
         return outcomes::again(tx, message, None, SignedDuration::ZERO);
     }
@@ -243,6 +244,7 @@ fn give_up(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
 /// Holds a text for a person and lets its conversation go on.
 fn review(tx: &mut Tx<'_>, mut message: Message, word: &str, text: &str) -> Step<()> {
     tx.drop_timer(message.timer.take());
+    tx.notices.push(Notice::Undecided(message.id.clone()));
     message.status = Status::NeedsReview;
     message.reason = Some(word.to_owned());
     message.problem = Some(Problem {

@@ -185,6 +185,8 @@ impl Simulation {
                 }
                 Notice::Broken(sender, until, problem) => self.pace.hold(&sender, until, &problem),
                 Notice::Works(sender) => self.pace.works(&sender),
+                // For a person's eyes.
+                Notice::Undecided(_) | Notice::SentAgain(_) => true,
             };
         }
         for command in std::mem::take(&mut act.commands) {

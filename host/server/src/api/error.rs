@@ -148,6 +148,10 @@ impl From<runtime::Error> for Error {
             runtime::Error::Stopping => {
                 Self::unavailable("stopping", "the host is shutting down; try again")
             }
+            runtime::Error::StoreFailed => Self::unavailable(
+                "store",
+                "the host's store stopped after a failure; its log says why",
+            ),
             runtime::Error::DiskFull => Self::unavailable(
                 "disk_full",
                 "the host's disk is nearly full; try again later",

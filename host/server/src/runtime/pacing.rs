@@ -62,7 +62,10 @@ impl Host {
     pub(super) fn pace(self: &Arc<Self>, notices: &[Notice]) {
         for notice in notices {
             match notice {
-                Notice::Stopped(_) | Notice::Resumed(_) => {}
+                Notice::Stopped(_)
+                | Notice::Resumed(_)
+                | Notice::Undecided(_)
+                | Notice::SentAgain(_) => {}
                 Notice::Slowed(sender, until) => {
                     self.pacing
                         .change(|pace| pace.slow(sender, *until, clock::now()));

@@ -26,16 +26,17 @@ pub(super) fn count(host: &Arc<Host>, id: String, before: u32, now: u32, hash: S
     tokio::spawn(async move {
         let mut stay = 0;
         let mut walk = Walk::new();
-        let counted = loop {
+        let walked = loop {
             match walk.next(&host, &id, Some(&hash)).await {
                 Ok(Some(runs)) => stay += runs.len(),
                 Ok(None) => break Ok(()),
                 Err(problem) => break Err(problem),
             }
         };
-        match counted {
+        match walked {
             Ok(()) => {
-                info!("workflow {id}: v{before} -> v{now}, {stay} runs stay on v{before}");
+                let stay = counted(stay, "stays", "stay");
+                info!("workflow {id}: v{before} -> v{now}, {stay} on v{before}");
             }
             Err(problem) => {
                 error!("workflow {id}: v{before} -> v{now}; could not count its runs: {problem}");
@@ -52,16 +53,26 @@ pub(super) fn removed(host: &Arc<Host>, id: String, cancel: bool, again: bool) {
         match go_through(&host, &id, cancel).await {
             Ok(0) if again => {}
             Ok(runs) if cancel => {
-                info!("workflow {id}: its file is gone; {runs} runs were cancelled");
+                let runs = counted(runs, "was", "were");
+                info!("workflow {id}: its file is gone; {runs} cancelled");
             }
             Ok(runs) => {
-                info!("workflow {id}: its file is gone; {runs} runs go on to their end");
+                let runs = counted(runs, "goes", "go");
+                info!("workflow {id}: its file is gone; {runs} on to the end");
             }
             Err(problem) => {
                 error!("workflow {id}: its file is gone; could not go through its runs: {problem}")
             }
         }
     });
+}
+
+/// `1 run stays`, `2 runs stay`.
+fn counted(runs: usize, one: &str, more: &str) -> String {
+    match runs {
+        1 => format!("1 run {one}"),
+        runs => format!("{runs} runs {more}"),
+    }
 }
 
 async fn go_through(host: &Arc<Host>, id: &str, cancel: bool) -> Result<usize, Error> {

@@ -11,9 +11,9 @@ use ringback_core::engine::{
 };
 use ringback_core::model::{Contact, Entry, Key, MessageId, PhoneNumber, Versioned, keys, record};
 use ringback_core::policy::pace::Granted;
-use ringback_store::{Outcome, Permit, Store, commit_with};
+use ringback_store::{Health, Outcome, Permit, Store, commit_with};
 use tokio::sync::{Notify, broadcast};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::connectors::Connectors;
 use super::files::Files;
@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// The disk is nearly full.
     #[error("take more work: the disk is nearly full")]
     DiskFull,
+    /// The store takes nothing more until the next start.
+    #[error("take more work: the store stopped after a failure")]
+    StoreFailed,
 }
 
 /// What a host is made of.
@@ -83,6 +86,7 @@ pub(crate) struct Host {
     stopping: AtomicBool,
     ready: AtomicBool,
     disk_full: AtomicBool,
+    store_failed: AtomicBool,
     in_flight: AtomicU64,
     idle: Notify,
     counts: RwLock<HashMap<&'static str, u64>>,
@@ -106,6 +110,7 @@ impl Host {
             stopping: AtomicBool::new(false),
             ready: AtomicBool::new(false),
             disk_full: AtomicBool::new(false),
+            store_failed: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
             idle: Notify::new(),
             counts: RwLock::default(),
@@ -179,7 +184,12 @@ impl Host {
         self.stopping.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_disk_full(&self, full: bool) {
+    /// Notes how the store is: with what it cannot take, nothing is begun.
+    pub(super) fn note(&self, health: &Health) {
+        // Why it failed is said by whoever ends the process for it.
+        let failed = health.poisoned.is_some();
+        self.store_failed.store(failed, Ordering::Release);
+        let full = health.nearly_full;
         if self.disk_full.swap(full, Ordering::AcqRel) != full {
             if full {
                 error!("the disk is nearly full: no more texts are started, webhooks get 503");
@@ -215,6 +225,9 @@ impl Host {
     pub(crate) async fn take(self: &Arc<Self>, input: &Input) -> Result<Answer, Error> {
         if self.is_stopping() {
             return Err(Error::Stopping);
+        }
+        if self.store_failed.load(Ordering::Acquire) {
+            return Err(Error::StoreFailed);
         }
         if self.disk_full.load(Ordering::Acquire) {
             return Err(Error::DiskFull);
@@ -357,7 +370,7 @@ impl Host {
         }
     }
 
-    fn notice(&self, notices: &[Notice]) {
+    pub(super) fn notice(&self, notices: &[Notice]) {
         if notices.is_empty() {
             return;
         }
@@ -366,6 +379,20 @@ impl Host {
             match notice {
                 Notice::Stopped(phone) => stopped.insert(phone.clone()),
                 Notice::Resumed(phone) => stopped.remove(phone),
+                Notice::Undecided(id) => {
+                    warn!(
+                        "nobody could say whether the text {id} was sent: decide with `ringback \
+                         messages decide {id} sent|resend|drop`, or in the dashboard"
+                    );
+                    continue;
+                }
+                Notice::SentAgain(id) => {
+                    info!(
+                        "nobody could say whether the text {id} was sent: it is sent again, as its \
+                         `on_unknown: resend` says; the contact may get it twice"
+                    );
+                    continue;
+                }
                 Notice::Slowed(..) | Notice::Broken(..) | Notice::Works(_) => continue,
             };
         }
@@ -439,10 +466,11 @@ impl Host {
             }
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
-            let left = self.requests_in_flight();
-            warn!(
-                "{left} requests were still under way; their outcome is found out at the next start"
-            );
+            let left = match self.requests_in_flight() {
+                1 => "1 request was".to_owned(),
+                left => format!("{left} requests were"),
+            };
+            warn!("{left} still under way; what became of it is found out at the next start");
         }
     }
 }

@@ -37,9 +37,11 @@ pub(crate) async fn start(parts: Parts, workflows: PathBuf) -> Result<Arc<Host>,
     files::stored::retire_missing(&host).await?;
     let lost = recover(&host).await?;
     if lost > 0 {
-        warn!(
-            "{lost} requests were under way when the host last stopped; finding out what became of them"
-        );
+        let lost = match lost {
+            1 => "1 request was".to_owned(),
+            lost => format!("{lost} requests were"),
+        };
+        warn!("{lost} under way when the host last stopped; finding out what became of it");
     }
     host.restore_pace().await?;
     timers::load(&host.timers, host.store.as_ref()).await?;
@@ -90,11 +92,10 @@ async fn settle(host: &Arc<Host>, open: &[(Key, Versioned)]) -> Result<(), Error
     Ok(())
 }
 
-/// Stops starting texts while the disk is nearly full.
+/// Stops starting texts while the disk is nearly full, or when the store has failed.
 async fn watch_disk(host: Arc<Host>) {
     while !host.is_stopping() {
-        let health = host.store.health().await;
-        host.set_disk_full(health.nearly_full || health.poisoned.is_some());
+        host.note(&host.store.health().await);
         tokio::time::sleep(DISK_LOOK).await;
     }
 }

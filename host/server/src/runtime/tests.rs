@@ -2,4 +2,5 @@
 
 mod files;
 mod flat;
+mod words;
 pub(crate) mod world;

@@ -145,7 +145,7 @@ impl Host {
                 Notice::Works(sender) => {
                     self.pace.works(sender);
                 }
-                Notice::Stopped(_) | Notice::Resumed(_) => {}
+                _ => {}
             }
         }
         self.notices.extend(act.notices);

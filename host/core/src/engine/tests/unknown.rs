@@ -168,6 +168,7 @@ fn the_timeline_of_a_run_does_not_say_what_nobody_knows() {
         }
     }
     assert_eq!(host.message(&id).status, Status::NeedsReview);
+    assert_eq!(host.notices, [Notice::Undecided(id)]);
     let notes: Vec<Notes> = host.records(b'j');
     let notes: Vec<Note> = notes.into_iter().flat_map(Notes::into_vec).collect();
     let words: Vec<&str> = notes.iter().map(|note| note.what.as_str()).collect();
@@ -188,6 +189,7 @@ fn the_author_may_prefer_a_double() {
             host.take(Input::Looked(id.clone(), Finding::Unsupported));
         }
     }
+    assert_eq!(host.notices, [Notice::SentAgain(id.clone())]);
     host.accept();
     check(&host, &[("one", "accepted", "")]);
     assert_eq!(host.message(&id).attempts.len(), 2);
