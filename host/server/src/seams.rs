@@ -61,6 +61,7 @@ fn diagnostic(one: workflow::Diagnostic) -> Diagnostic {
         message: one.message,
         help: one.help,
         source_line: one.source_line,
+        mark: None,
     }
 }
 

@@ -239,13 +239,18 @@ impl Fields {
     }
 
     fn nearest(&self, name: &str) -> Option<&'static str> {
-        let known = self.known.borrow();
-        let near = known
-            .iter()
-            .map(|one| (strsim::jaro_winkler(name, one), *one));
-        let near = near.filter(|(likeness, _)| *likeness > 0.8);
-        near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, one)| one)
+        nearest(name, self.known.borrow().iter().copied())
     }
+}
+
+/// The known name that was probably meant.
+pub(crate) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    let near = known.map(|one| (strsim::jaro_winkler(name, one), one));
+    let near = near.filter(|(likeness, _)| *likeness > 0.8);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, one)| one)
 }
 
 /// Reads what a client wrote as a phone number.

@@ -4,12 +4,13 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use ringback_core::model::{Key, Versioned, record};
+use ringback_core::model::{Key, PhoneNumber, Versioned, record};
 use ringback_store::{Direction, Store};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Error;
+use super::fields::{nearest, phone};
 
 /// The page size when none is asked for.
 const USUAL: usize = 50;
@@ -42,6 +43,48 @@ impl Params {
         found
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
+    }
+
+    /// Says which parameters there are; `limit` and `cursor` go without saying.
+    ///
+    /// # Errors
+    /// 400, when there is another one: a filter that is left out because its name is
+    /// misspelt would list everything.
+    pub(crate) fn only(&self, names: &[&'static str]) -> Result<(), Error> {
+        let known = || names.iter().copied().chain(["limit", "cursor"]);
+        self.only_of(&known().collect::<Vec<_>>())
+    }
+
+    /// The same, where there is no page to turn.
+    ///
+    /// # Errors
+    /// See [`Params::only`].
+    pub(crate) fn only_of(&self, names: &[&'static str]) -> Result<(), Error> {
+        let mut given = self.0.iter().map(|(name, _)| name.as_str());
+        let Some(name) = given.find(|name| !names.contains(name)) else {
+            return Ok(());
+        };
+        let text = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("there is no parameter `{name}`; did you mean `{near}`?"),
+            None => format!("there is no parameter `{name}` in this request"),
+        };
+        Err(Error::field(name, "unknown_parameter", text))
+    }
+
+    /// A phone number. In a query `+` stands for a space: who forgot to write it as
+    /// `%2B` is understood all the same.
+    ///
+    /// # Errors
+    /// 400, when it is none.
+    pub(crate) fn phone(&self, name: &str) -> Result<Option<PhoneNumber>, Error> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let meant = match text.strip_prefix(' ') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("+{rest}"),
+            _ => text.to_owned(),
+        };
+        phone(name, &meant).map(Some)
     }
 
     /// How many are wanted.

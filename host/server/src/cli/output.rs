@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -15,9 +16,18 @@ pub(super) fn json(out: &mut (dyn Write + Send), value: &impl Serialize) -> io::
 pub(super) fn text(value: &Json, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Json::Null) => "-".to_owned(),
-        Some(Json::String(text)) => printable(text),
+        Some(Json::String(text)) => match moment(text) {
+            Some(moment) => format!("{moment:.0}"),
+            None => printable(text),
+        },
         Some(other) => other.to_string(),
     }
+}
+
+/// The time that a text is, when it is nothing else: seconds are enough for a person.
+fn moment(text: &str) -> Option<Timestamp> {
+    let is_one = text.len() > 20 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
+    text.parse().ok().filter(|_| is_one)
 }
 
 /// On one line, without anything that would move the cursor.

@@ -36,8 +36,12 @@ pub(crate) struct Diagnostic {
     /// What to write instead, where that can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The line as it stands in the file, secrets as stars.
+    /// The line as it stands in the file, `…` for each secret.
     pub source_line: String,
+    /// Where in `source_line` the place is, from 0, and how many characters of it,
+    /// where that differs from the file's line.
+    #[serde(skip)]
+    pub mark: Option<(usize, usize)>,
 }
 
 /// The most characters of a line that are shown.
@@ -55,6 +59,7 @@ impl Diagnostic {
             message: message.into(),
             help: None,
             source_line: String::new(),
+            mark: None,
         }
     }
 
@@ -86,7 +91,9 @@ impl Diagnostic {
     /// The part of the line around the place, and the mark below it.
     fn excerpt(&self) -> (String, String) {
         let line: Vec<char> = printable(&self.source_line).chars().collect();
-        let at = self.column.saturating_sub(1).min(line.len());
+        let place = (self.column.saturating_sub(1), self.length);
+        let (at, length) = self.mark.unwrap_or(place);
+        let at = at.min(line.len());
         let from = if line.len() > WIDTH {
             at.saturating_sub(WIDTH / 2)
         } else {
@@ -97,7 +104,7 @@ impl Diagnostic {
         let after = if line.len() > from + WIDTH { "…" } else { "" };
         let room = shown.chars().count().saturating_sub(at - from).max(1);
         let pad = at - from + before.chars().count();
-        let mark = " ".repeat(pad) + &"^".repeat(self.length.clamp(1, room));
+        let mark = " ".repeat(pad) + &"^".repeat(length.clamp(1, room));
         let shown = format!("{before}{shown}{after}");
         (shown.trim_end().to_owned(), mark)
     }
@@ -199,34 +206,50 @@ impl Report {
             .get(at..floor(&self.source, raw.span.end))
             .map_or(1, |text| text.lines().next().unwrap_or("").chars().count());
         let before_on_line = before.get(start..).unwrap_or_default();
+        let (column, length) = (before_on_line.chars().count() + 1, length.max(1));
+        let (source_line, places) = self.masked(start, text.trim_end_matches('\r'));
+        let from = places.get(column - 1);
+        let to = places.get(column + length - 2).or(places.last());
+        let mark = from
+            .zip(to)
+            .map(|(from, to)| (*from, to.saturating_sub(*from) + 1));
         Diagnostic {
             severity: raw.severity,
             file: self.file.clone(),
             line: before.matches('\n').count() + 1,
-            column: before_on_line.chars().count() + 1,
-            length: length.max(1),
+            column,
+            length,
             message: raw.message,
             help: raw.help,
-            source_line: self.masked(start, text.trim_end_matches('\r')),
+            source_line,
+            mark,
         }
     }
 
-    /// A line with stars in place of secrets: those that were found, and what
-    /// looks like one, because a file that cannot be parsed has secrets too.
-    fn masked(&self, start: usize, line: &str) -> String {
+    /// A line with `…` in place of each secret, and where in it each of the line's
+    /// characters is: of those that were found, and of what looks like one, because a
+    /// file that cannot be parsed has secrets too.
+    fn masked(&self, start: usize, line: &str) -> (String, Vec<usize>) {
         let mut hidden = self.hidden.borrow().clone();
         hidden.extend(
             suspects(line)
                 .into_iter()
                 .map(|range| range.start + start..range.end + start),
         );
-        line.char_indices()
-            .map(|(at, c)| {
-                let at = at + start;
-                let secret = hidden.iter().any(|range| range.contains(&at));
-                if secret && c != ' ' { '*' } else { c }
-            })
-            .collect()
+        let (mut shown, mut places) = (String::new(), Vec::new());
+        let (mut count, mut inside) = (0_usize, false);
+        for (at, c) in line.char_indices() {
+            let at = at + start;
+            let secret = hidden.iter().any(|range| range.contains(&at));
+            // Also how long it is, and where its words end, is nobody's business.
+            if !(secret && inside) {
+                shown.push(if secret { '…' } else { c });
+                count += 1;
+            }
+            inside = secret;
+            places.push(count - 1);
+        }
+        (shown, places)
     }
 }
 
@@ -262,7 +285,8 @@ fn suspects(line: &str) -> Vec<Range<usize>> {
     }
     let first = value.trim_start().chars().next();
     if !matches!(first, Some('"' | '\'' | '{' | '[') | None) {
-        return std::iter::once(from..line.len()).collect();
+        let blank = value.len() - value.trim_start().len();
+        return std::iter::once(from + blank..line.len()).collect();
     }
     let mut out = Vec::new();
     let mut open: Option<(usize, char)> = None;

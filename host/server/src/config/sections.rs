@@ -78,7 +78,7 @@ pub(super) fn read(
     if config.may_listen(0).is_err() {
         let message = format!(
             "{} can be reached from other machines and [server] has no api_keys; the host starts \
-             only when `ringback keys create` has made one",
+             only when `ringback keys create --name NAME` has made one",
             config.server.listen
         );
         let help = "add api_keys = [{ env = \"RINGBACK_API_KEY\" }], or listen on 127.0.0.1";

@@ -378,6 +378,33 @@ fn a_handoff_tells_the_person_says_its_last_words_and_blocks_the_rest() {
     assert_eq!(host.outgoing().last().unwrap().0, "You said hello again");
 }
 
+/// As the README says: without a `reply`, the `send` right behind it is the last words.
+#[test]
+fn a_send_right_behind_a_handoff_without_reply_goes_out_and_no_later_one() {
+    let mut steps = hands_over(None, None).definition.steps.clone();
+    let over = workflow(
+        "over",
+        missed(),
+        vec![
+            ("over", "", steps.swap_remove(0).action),
+            ("more", "", send("More.")),
+            ("last", "", send("Last.")),
+        ],
+        |_| {},
+    );
+    let mut host = Host::new(vec![over]);
+    host.call("C1", CallOutcome::NoAnswer);
+    host.wait(1);
+    host.accept();
+    check(
+        &host,
+        &[
+            ("More.", "accepted", ""),
+            ("Last.", "skipped", "human_handoff"),
+        ],
+    );
+}
+
 #[test]
 fn a_handoff_is_released_after_its_time() {
     let mut host = Host::new(vec![hands_over(None, Some(7_200))]);

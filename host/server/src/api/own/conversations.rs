@@ -23,6 +23,7 @@ pub(super) async fn list(
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only(&[])?;
     let limit = params.limit()?;
     let cursor = params.cursor(ConversationId::parse)?;
     let (from, to) = keys::table(b'c');
@@ -79,6 +80,7 @@ pub(super) async fn messages(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only(&[])?;
     let limit = params.limit()?;
     let cursor = params.cursor(MessageId::parse)?;
     let conversation = find(&state, &id).await?;

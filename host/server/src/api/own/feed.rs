@@ -169,6 +169,7 @@ pub(super) async fn poll(
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only_of(&["after", "wait", "limit"])?;
     let limit = params.limit()?;
     let wait = match params.get("wait").map(str::parse::<u64>) {
         None => 0,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::fields::{Fields, wrong};
 use super::super::keys::{ApiKey, Error as KeyError, Scope};
+use super::super::page::Params;
 use super::super::{Admin, ApiState, Error};
 
 impl From<KeyError> for Error {
@@ -34,9 +35,15 @@ fn shown(key: &ApiKey) -> Value {
 }
 
 /// `GET /api/v1/keys`.
-pub(super) async fn list(State(state): State<ApiState>, _: Admin) -> Json<Value> {
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    _: Admin,
+    params: Params,
+) -> Result<Json<Value>, Error> {
+    // The whole list is one page.
+    params.only(&[])?;
     let data: Vec<Value> = state.keys.list().iter().map(|key| shown(key)).collect();
-    Json(json!({ "data": data, "next_cursor": null }))
+    Ok(Json(json!({ "data": data, "next_cursor": null })))
 }
 
 /// `POST /api/v1/keys {name, scopes}`.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::super::fields::Fields;
 use super::super::hooks::{Again, read_again};
 use super::super::page::{self, Params};
-use super::super::{ApiState, Error, Reader, Sender};
+use super::super::{ApiState, Error, Reader, Sender, sender};
 use super::done;
 use crate::runtime::clock;
 use bulk::Bulk;
@@ -56,6 +56,21 @@ impl Filter {
             since: since.map(time).transpose()?,
             reason: reason.map(str::to_owned),
         })
+    }
+
+    /// The answer where nothing fits: a connection that is gone may have letters, but
+    /// to a name that never was "there are none" would be a wrong answer.
+    fn found_nothing(&self, state: &ApiState) -> Result<(), Error> {
+        let setup = state.host.setup();
+        let unknown = self.connection.as_ref();
+        let Some(name) = unknown.filter(|name| !setup.connections.contains_key(*name)) else {
+            return Ok(());
+        };
+        let text = format!(
+            "there is no connection {name:?}; there is {}",
+            sender::list(setup.connections.keys())
+        );
+        Err(Error::field("connection", "unknown_connection", text))
     }
 
     fn wants(&self, connection: &str, at: Timestamp, reason: &str, problem: &str) -> bool {
@@ -175,6 +190,7 @@ pub(super) async fn list(
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only(&["kind", "connection", "since", "reason"])?;
     let limit = params.limit()?;
     let cursor = params.cursor(|text| {
         let known = MessageId::parse(text).is_some() || EventId::parse(text).is_some();
@@ -234,6 +250,9 @@ pub(super) async fn list(
         if found.len() >= limit {
             return Ok(page::answer(found, Some(page::last_part(&to))));
         }
+    }
+    if found.is_empty() && cursor.is_none() {
+        filter.found_nothing(&state)?;
     }
     Ok(page::answer(found, None))
 }
@@ -326,6 +345,9 @@ pub(super) async fn replay_all(
     let mut bulk = Bulk::default();
     bulk.texts(&state, &filter, after.as_deref()).await?;
     bulk.webhooks(&state, &filter, after.as_deref()).await?;
+    if bulk.replayed == 0 && bulk.left.is_empty() && after.is_none() {
+        filter.found_nothing(&state)?;
+    }
     Ok(Json(json!({ "data": {
         "replayed": bulk.replayed,
         "left": bulk.left,

@@ -7,13 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use ringback_core::engine::{Answer, Decide, Input, SendRequest, Setup};
 use ringback_core::model::{
-    Attention, ConversationId, Key, Message, MessageId, Origin, PhoneNumber, Status, keys,
+    Attention, ConversationId, Direction as Way, Key, Message, MessageId, Origin, PhoneNumber,
+    Status, keys,
 };
 use ringback_core::workflow::OnUnknown;
 use ringback_store::Direction;
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, phone};
+use super::super::fields::Fields;
 use super::super::page::{self, Params};
 use super::super::sender::{self, From, Named, Names};
 use super::super::wait::{Follower, outcome};
@@ -40,16 +41,17 @@ fn short_list(status: &str) -> Option<Attention> {
     }
 }
 
-/// `GET /api/v1/messages?contact=&status=&limit=&cursor=`, newest first. Texts
-/// of unknown outcome, those that failed, those that are held (`held`: queued
-/// until settings work) and those that arrived twice (`twice`) have lists of their own, so that a few are found among
-/// millions; with another status a page may be short, or empty, and still have a
-/// `next_cursor`.
+/// `GET /api/v1/messages?contact=&status=&direction=&limit=&cursor=`, newest first. Texts
+/// of unknown outcome, those that failed, those that are held (`held`: queued until
+/// settings work) and those that arrived twice (`twice`) have lists of their own, so that
+/// a few are found among millions; with another status, or a direction, a page may be
+/// short, or empty, and still have a `next_cursor`.
 pub(super) async fn list(
     State(state): State<ApiState>,
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only(&["contact", "status", "direction"])?;
     let limit = params.limit()?;
     let cursor = params.cursor(MessageId::parse)?;
     let wanted = match params.get("status") {
@@ -61,11 +63,19 @@ pub(super) async fn list(
         })?),
     };
     let list = params.get("status").and_then(short_list);
+    let way = match params.get("direction") {
+        None => None,
+        Some(text) => Some(serde_json::from_value::<Way>(json!(text)).map_err(|_| {
+            let text = "`direction` must be inbound or outbound";
+            Error::field("direction", "invalid_direction", text)
+        })?),
+    };
     let fits = |text: &Message| {
         wanted.is_none_or(|status| text.status == status)
             && list.is_none_or(|list| text.attention() == Some(list))
+            && way.is_none_or(|way| text.direction == way)
     };
-    let (texts, more) = match params.get("contact") {
+    let (texts, more) = match params.phone("contact")? {
         None if list.is_some() => {
             let (from, to) = keys::under(b'q', list.map_or("", Attention::word));
             let to = match (cursor, list) {
@@ -78,7 +88,7 @@ pub(super) async fn list(
             let more = last.map(|(mark, _)| page::last_part(mark));
             (letters::behind(&state, &marks).await?, more)
         }
-        Some(text) => of_contact(&state, &phone("contact", text)?, limit, cursor).await?,
+        Some(contact) => of_contact(&state, &contact, limit, cursor).await?,
         None => {
             let (from, to) = keys::table(b'o');
             let to = cursor.map_or(to, |id| keys::message(&id));

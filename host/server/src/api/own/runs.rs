@@ -9,7 +9,6 @@ use ringback_core::model::{
 use ringback_store::Direction;
 use serde_json::{Value, json};
 
-use super::super::fields::phone;
 use super::super::page::{self, Params};
 use super::super::{ApiState, Error, Reader, Sender, records};
 use super::done;
@@ -25,12 +24,10 @@ pub(super) async fn list(
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
+    params.only(&["contact", "workflow", "status"])?;
     let limit = params.limit()?;
     let cursor = params.cursor(RunId::parse)?;
-    let contact = params
-        .get("contact")
-        .map(|text| phone("contact", text))
-        .transpose()?;
+    let contact = params.phone("contact")?;
     let workflow = params.get("workflow");
     let status: Option<RunStatus> = match params.get("status") {
         None => None,

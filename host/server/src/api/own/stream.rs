@@ -33,6 +33,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
+    params.only_of(&["after"])?;
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok());

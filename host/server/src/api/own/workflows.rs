@@ -12,6 +12,7 @@ use ringback_store::Direction;
 use serde_json::{Map, Value, json};
 
 use super::super::fields::{MaybeFields, phone, wrong};
+use super::super::page::Params;
 use super::super::{ApiState, Error, Reader, Sender, idempotency};
 use crate::runtime::Host;
 
@@ -42,7 +43,13 @@ fn triggers(definition: &Definition) -> Vec<&'static str> {
 
 /// `GET /api/v1/workflows`: every file, also those with errors, and workflows
 /// that are known and have no file any more.
-pub(super) async fn list(State(state): State<ApiState>, _: Reader) -> Result<Json<Value>, Error> {
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    _: Reader,
+    params: Params,
+) -> Result<Json<Value>, Error> {
+    // The whole list is one page.
+    params.only(&[])?;
     let (from, to) = keys::table(b'w');
     let heads = state
         .host

@@ -72,6 +72,69 @@ async fn bodies_and_routes_are_refused_in_one_shape() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_is_not_known_is_named_with_a_suggestion() {
+    let world = World::new().await;
+    let check = async |path: &str, expected: &str| {
+        let request = Request::get(format!("/api/v1/{path}"))
+            .header("x-api-key", KEY)
+            .body(Body::empty())
+            .unwrap();
+        let (status, body) = json_of(world.ask(request).await).await;
+        assert_eq!(status, 400, "{path}: {body}");
+        assert_eq!(body["error"]["code"], "unknown_parameter", "{path}");
+        assert_eq!(body["error"]["message"], expected, "{path}");
+    };
+    let stauts = "there is no parameter `stauts`; did you mean `status`?";
+    check("messages?stauts=failed", stauts).await;
+    check("runs?limit=2&stauts=failed", stauts).await;
+    let other = "there is no parameter `x` in this request";
+    for list in [
+        "conversations",
+        "workflows",
+        "keys",
+        "dead-letters",
+        "events",
+        "events/stream",
+    ] {
+        check(&format!("{list}?x=1"), other).await;
+    }
+    let cursor = "there is no parameter `cursor` in this request";
+    check("events?cursor=1", cursor).await;
+}
+
+#[tokio::test]
+async fn a_plus_that_is_not_encoded_is_understood() {
+    let world = World::new().await;
+    let text = json!({ "to": ALICE, "body": "hi", "agent": "front-desk" });
+    world.post("/api/v1/messages", text).await;
+    for (contact, count) in [
+        (ALICE.to_owned(), 1),
+        (ALICE.replace('+', "%2B"), 1),
+        ("+1 512 555 0142".replace(' ', "%20"), 1),
+        ("+15125550143".to_owned(), 0),
+    ] {
+        let answer = world
+            .get(&format!("/api/v1/messages?contact={contact}"))
+            .await;
+        assert_eq!(answer["data"].as_array().unwrap().len(), count, "{contact}");
+        world.get(&format!("/api/v1/runs?contact={contact}")).await;
+    }
+    // A number without its plus stays a mistake: it may be a national one.
+    let request = Request::get("/api/v1/messages?contact=15125550142")
+        .header("x-api-key", KEY)
+        .body(Body::empty())
+        .unwrap();
+    check(&world, request, (400, "invalid_number")).await;
+    let of = async |way: &str| {
+        let answer = world
+            .get(&format!("/api/v1/messages?direction={way}"))
+            .await;
+        answer["data"].as_array().unwrap().len()
+    };
+    assert_eq!((of("outbound").await, of("inbound").await), (1, 0));
+}
+
+#[tokio::test]
 async fn a_field_that_is_not_known_gets_a_suggestion() {
     let world = World::new().await;
     let body = json!({ "to": ALICE, "body": "hi", "agnet": "front-desk" });

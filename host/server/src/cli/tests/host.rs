@@ -97,7 +97,7 @@ async fn why() {
         { "id": "msg_2", "direction": "outbound", "status": "scheduled", "reason": "quiet_hours",
           "body": "Still happy to help whenever suits. Book a time here: https://example.com/book\nBye",
           "createdAt": "2026-11-20T23:00:00Z", "verdicts": [
-            { "at": "2026-11-20T23:00:00Z", "rule": "opt_out", "verdict": "passed", "reason": "no opt-out", "until": null },
+            { "at": "2026-11-20T23:00:00.266433916Z", "rule": "opt_out", "verdict": "passed", "reason": "no opt-out", "until": null },
             { "at": "2026-11-20T23:00:00Z", "rule": "quiet_hours", "verdict": "deferred", "reason": "it is 21:00 there",
               "until": "2026-11-21T14:00:00Z" },
           ] },

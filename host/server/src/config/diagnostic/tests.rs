@@ -1,7 +1,7 @@
 use super::*;
 
 fn masked(line: &str) -> String {
-    Report::new("a.toml", line).masked(0, line)
+    Report::new("a.toml", line).masked(0, line).0
 }
 
 fn check(line: &str, expected: &str) {
@@ -9,19 +9,16 @@ fn check(line: &str, expected: &str) {
 }
 
 #[test]
-fn what_looks_like_a_secret_is_stars() {
-    check("auth_token = \"abc\"", "auth_token = \"***\"");
-    check("auth_token = 'abc' # mine", "auth_token = '***' # mine");
-    check("auth_token = abc", "auth_token = ***");
-    check("auth_token = \"abc", "auth_token = \"***");
-    check("\"Auth_Token\" = \"a b\"", "\"Auth_Token\" = \"* *\"");
-    check(
-        "api_keys = [\"abc\", \"de\"]",
-        "api_keys = [\"***\", \"**\"]",
-    );
+fn what_looks_like_a_secret_is_left_out() {
+    check("auth_token = \"abc\"", "auth_token = \"…\"");
+    check("auth_token = 'abc' # mine", "auth_token = '…' # mine");
+    check("auth_token = abc", "auth_token = …");
+    check("auth_token = \"abc", "auth_token = \"…");
+    check("\"Auth_Token\" = \"a b\"", "\"Auth_Token\" = \"…\"");
+    check("api_keys = [\"abc\", \"de\"]", "api_keys = [\"…\", \"…\"]");
     check(
         "webhook = { url = \"https://x\", secret = \"abc\" }",
-        "webhook = { url = \"https://x\", secret = \"***\" }",
+        "webhook = { url = \"https://x\", secret = \"…\" }",
     );
 }
 
@@ -40,7 +37,7 @@ fn sources_and_ordinary_values_stay() {
 }
 
 #[test]
-fn a_known_secret_is_stars_wherever_it_stands() {
+fn a_known_secret_is_left_out_wherever_it_stands() {
     let source = "a = \"x\"\nb = [\"süß\"]\n";
     let report = Report::new("a.toml", source);
     report.hide(14..18);
@@ -59,5 +56,29 @@ fn a_place_past_the_end_is_the_end() {
     assert_eq!(
         shown,
         ["a.toml:1:1: error: no\n  1 | ä\n    | ^\n  help: yes"]
+    );
+}
+
+#[test]
+fn the_mark_stands_below_what_is_left_out() {
+    let source = "auth_token = my very secret token x";
+    let check = |span: Range<usize>, expected: &str| {
+        let report = Report::new("a.toml", source);
+        report.error(span, "no", None);
+        let (errors, _) = report.finish();
+        let shown: Vec<String> = errors.iter().map(Diagnostic::render).collect();
+        assert_eq!(shown, [expected]);
+    };
+    check(
+        16..20,
+        "a.toml:1:17: error: no\n  1 | auth_token = …\n    |              ^",
+    );
+    check(
+        0..10,
+        "a.toml:1:1: error: no\n  1 | auth_token = …\n    | ^^^^^^^^^^",
+    );
+    check(
+        35..35,
+        "a.toml:1:36: error: no\n  1 | auth_token = …\n    |               ^",
     );
 }

@@ -54,8 +54,8 @@ conf/ringback.toml:1:8: error: unclosed table, expected `]`
   1 | [server
     |        ^
 conf/ringback.toml:4:22: error: invalid basic string, expected `"`
-  4 | auth_token = "*******
-    |                      ^
+  4 | auth_token = "…
+    |                ^
 "#);
     insta::assert_snapshot!(told("a = 1\na = 2\n"), @r#"
 conf/ringback.toml:2:1: error: duplicate key
@@ -95,12 +95,12 @@ conf/ringback.toml:5:14: error: `server.public_url` must have no query and no fr
   5 | public_url = "https://a.example?x=1"
     |              ^^^^^^^^^^^^^^^^^^^^^^^
 conf/ringback.toml:6:1: error: `server.api_keys` is a secret and must not stand in the file
-  6 | api_keys = *********
+  6 | api_keys = …
     | ^^^^^^^^
   help: write { env = "RINGBACK_API_KEY" } and set that variable, or { file = "path" }
 conf/ringback.toml:8:7: error: a store in PostgreSQL is not available in this version yet
-  8 | url = ***********************************
-    |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  8 | url = …
+    |       ^
   help: the embedded store is "sled:data"
 conf/ringback.toml:10:13: error: `paths.workflows` must be a text in quotes, not a number
   10 | workflows = 3
@@ -137,19 +137,19 @@ webhook = { url = "https://x", secret = "hunter2" }
     assert!(!said.contains("hunter2"), "{said}");
     insta::assert_snapshot!(said, @r#"
 conf/ringback.toml:4:13: error: `server.api_keys` is a secret and must not stand in the file
-  4 | api_keys = [*********, { env = "NOPE" }, { env = "EMPTY" }]
-    |             ^^^^^^^^^
+  4 | api_keys = […, { env = "NOPE" }, { env = "EMPTY" }]
+    |             ^
   help: write { env = "RINGBACK_API_KEY" } and set that variable, or { file = "path" }
 conf/ringback.toml:4:32: error: the environment variable NOPE is not set
-  4 | api_keys = [*********, { env = "NOPE" }, { env = "EMPTY" }]
-    |                                ^^^^^^
+  4 | api_keys = […, { env = "NOPE" }, { env = "EMPTY" }]
+    |                        ^^^^^^
   help: set it before the host starts
 conf/ringback.toml:4:50: error: the environment variable EMPTY is empty
-  4 | api_keys = [*********, { env = "NOPE" }, { env = "EMPTY" }]
-    |                                                  ^^^^^^^
+  4 | api_keys = […, { env = "NOPE" }, { env = "EMPTY" }]
+    |                                          ^^^^^^^
   help: set it before the host starts
 conf/ringback.toml:6:1: error: `secrets.A` is a secret and must not stand in the file
-  6 | A = *********
+  6 | A = …
     | ^
   help: write { env = "A" } and set that variable, or { file = "path" }
 conf/ringback.toml:7:14: error: could not read conf/nowhere: no such file
@@ -159,7 +159,7 @@ conf/ringback.toml:8:14: error: conf/blank is empty
   8 | C = { file = "blank" }
     |              ^^^^^^^
 conf/ringback.toml:9:1: error: `secrets.D` needs exactly one of env and file
-  9 | D = { value = ********* }
+  9 | D = { value = … }
     | ^
   help: write { env = "D" } and set that variable, or { file = "path" }
 conf/ringback.toml:10:1: error: `secrets.E` needs exactly one of env and file
@@ -170,11 +170,11 @@ conf/ringback.toml:11:13: error: `secrets.F.env` must be a text in quotes, not a
   11 | F = { env = 3 }
      |             ^
 conf/ringback.toml:13:1: error: `agents.a.webhook` is not available in this version yet: nothing would be sent to it
-  13 | webhook = { url = "https://x", secret = ********* }
+  13 | webhook = { url = "https://x", secret = … }
      | ^^^^^^^
   help: remove it
 conf/ringback.toml:13:32: error: `agents.a.webhook.secret` is a secret and must not stand in the file
-  13 | webhook = { url = "https://x", secret = ********* }
+  13 | webhook = { url = "https://x", secret = … }
      |                                ^^^^^^
   help: write { env = "SECRET" } and set that variable, or { file = "path" }
 "#);
@@ -477,7 +477,7 @@ conf/ringback.toml:10:1: error: `agents.b.webhook` is not available in this vers
 #[test]
 fn an_open_door() {
     insta::assert_snapshot!(named("server.listen = \"0.0.0.0:80\""), @r#"
-conf/ringback.toml:1:1: warning: 0.0.0.0:80 can be reached from other machines and [server] has no api_keys; the host starts only when `ringback keys create` has made one
+conf/ringback.toml:1:1: warning: 0.0.0.0:80 can be reached from other machines and [server] has no api_keys; the host starts only when `ringback keys create --name NAME` has made one
   1 | business.name = "B"
     | ^
   help: add api_keys = [{ env = "RINGBACK_API_KEY" }], or listen on 127.0.0.1
@@ -547,7 +547,7 @@ conf/ringback.toml:3:14: error: connection `b` (twilio): setting `account_sid` i
   3 | [connections.b]
     |              ^
 conf/ringback.toml:5:1: error: `connections.b.auth` is a secret and must not stand in the file
-  5 | auth = *********
+  5 | auth = …
     | ^^^^
   help: write { env = "AUTH" } and set that variable, or { file = "path" }
 conf/ringback.toml:6:1: error: connection `b` (twilio): there is no setting `regon`; did you mean `region`?

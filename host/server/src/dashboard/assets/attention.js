@@ -84,14 +84,14 @@ function button(words, name, act, kind = 'quiet') {
 }
 
 const CHOICES = [
-  ['sent', 'It was sent', 'It reached the contact, or the provider\u2019s page shows it. It counts as sent.'],
+  ['sent', 'It was sent', 'It reached the contact, or the provider\u2019s page shows it. It counts as sent; if it was not, the contact never gets it.'],
   ['resend', 'Send it again', 'It did not arrive. If it did after all, the contact gets it twice.'],
-  ['drop', 'Drop it', 'It did not arrive, and shall not.'],
+  ['drop', 'Drop it', 'It did not arrive, and shall not. It is not sent again; if it arrived after all, the contact has it.'],
 ];
 
 function question(text) {
   const choice = ([decision, words, means]) => el('div', { class: 'option' },
-    button(words, decision, () => post(`messages/${text.id}/decide`, { decision }), decision === 'sent' ? 'primary' : 'quiet'),
+    button(words, decision, () => post(`messages/${text.id}/decide`, { decision })),
     el('span', { class: 'soft' }, means));
   const open = text.status === 'unknown';
   return el('li', { class: 'question' },

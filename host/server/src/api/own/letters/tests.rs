@@ -246,3 +246,38 @@ async fn a_connection_that_does_not_work_holds_its_texts_and_is_named() {
     let refused = world.with_headers("GET /api/v1/messages?status=lost", &[], Value::Null);
     assert_eq!(refused.await.0, 400);
 }
+
+#[tokio::test]
+async fn a_connection_that_never_was_is_no_empty_list() {
+    let world = World::new().await;
+    let ask = axum::http::Request::get("/api/v1/dead-letters?connection=nope")
+        .header("x-api-key", crate::api::tests::KEY)
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let (status, said) = crate::api::tests::json_of(world.ask(ask).await).await;
+    let words = "there is no connection \"nope\"; there is main and pool";
+    assert_eq!(
+        (status.as_u16(), &said["error"]["message"]),
+        (400, &json!(words))
+    );
+    let refused = world
+        .refused(
+            "/api/v1/dead-letters/replay",
+            json!({ "connection": "nope" }),
+        )
+        .await;
+    assert_eq!((refused.0, refused.1.as_str()), (400, "unknown_connection"));
+    assert!(letters(&world, "?connection=main").await.is_empty());
+    // One that is no longer configured has its letters still.
+    let id = kept(&world, "text", &json!({}), true).await;
+    let key = keys::raw_webhook(&id);
+    let stored = world.store().get(&key).await.unwrap().unwrap();
+    let mut raw: RawWebhook = record::decode(&stored.value).unwrap();
+    raw.connection = "old".to_owned();
+    let mut batch = Batch::default();
+    batch
+        .writes
+        .insert(key, Some(record::encode(&raw).unwrap()));
+    drop(world.store().commit(batch).await.unwrap());
+    assert_eq!(letters(&world, "?connection=old").await.len(), 1);
+}
