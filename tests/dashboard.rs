@@ -65,6 +65,11 @@ async fn the_page_shows_the_phone_and_the_run() {
     arrives(&host, 2).await;
     host.run_becomes(CALLER, "finished").await;
 
+    host.files()
+        .write("workflows/demo/broken.yaml", b"name: Broken\n");
+    host.logs("broken.yaml has errors: it is not in service")
+        .await;
+
     let log = host.log();
     let link = log
         .split_whitespace()
@@ -74,6 +79,7 @@ async fn the_page_shows_the_phone_and_the_run() {
         return skip("browser: the dashboard was not looked at");
     };
     for expected in [
+        "The workflow file broken.yaml has an error in line 1: ",
         "Pretend phone",
         "sorry we missed your call",
         "Thanks! We have your message",
