@@ -275,7 +275,8 @@ fn workflows(config: &Config, seams: Seams<'_>, report: &mut Report) {
     if config.demo && !config.workflows.is_dir() {
         return;
     }
-    let (files, problems) = workflow_files(&[config.workflows.clone()], Some(config), seams);
+    let (files, problems) =
+        workflow_files(std::slice::from_ref(&config.workflows), Some(config), seams);
     let errors = problems
         .iter()
         .filter(|one| one.severity == Severity::Error);

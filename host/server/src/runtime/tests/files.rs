@@ -63,8 +63,11 @@ enum Way {
     OldStore,
 }
 
+/// The files of the folder, and what is in service then.
+type State<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
 /// Takes the folder through these states; after each, what is in service.
-async fn check(ways: &[Way], states: &[(&[(&str, &str)], &[&str])]) {
+async fn check(ways: &[Way], states: &[State<'_>]) {
     for way in ways {
         let store: Arc<dyn Store> = memory();
         let folder = tempfile::tempdir().unwrap();
