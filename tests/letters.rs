@@ -163,7 +163,7 @@ async fn a_person_decides_on_the_command_line() {
     let id = text["id"].as_str().expect("an id");
     let list = prints(&host, &["messages", "list", "--status", "unknown"]).await;
     assert!(
-        list.contains(id) && list.contains("messages decide ID resend"),
+        list.contains(id) && list.contains("ringback is finding out what became of them"),
         "{list}"
     );
     prints(&host, &["messages", "decide", id, "resend"]).await;
