@@ -13,6 +13,7 @@ mod retention;
 mod running;
 mod shell;
 mod start;
+mod state;
 mod timers;
 mod wire;
 
@@ -20,8 +21,8 @@ mod wire;
 pub(crate) mod tests;
 
 pub(crate) use connectors::{Connector, Connectors};
-pub(crate) use shell::{Error, Host, Parts};
 pub(crate) use start::start;
+pub(crate) use state::{Error, Host, Parts};
 pub(crate) use wire::Requests;
 
 use start::after;

@@ -10,7 +10,7 @@ use ringback_core::model::{CallId, Key, MessageId, Versioned, keys};
 use ringback_store::Direction;
 use tracing::warn;
 
-use super::shell::Parts;
+use super::state::Parts;
 use super::{Error, Host, files, retention, timers};
 
 /// How often the disk's free space is looked at: sending must stop within a second.
