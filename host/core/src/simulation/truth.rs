@@ -19,9 +19,10 @@ use crate::workflow::OnUnknown;
 /// What the simulator saw.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
-    /// Numbers whose opt-out was acknowledged, since when, and the text that
-    /// confirmed it.
-    pub(super) stopped: BTreeMap<PhoneNumber, (Timestamp, Option<MessageId>)>,
+    /// Numbers whose opt-out was acknowledged, and since when.
+    pub(super) stopped: BTreeMap<PhoneNumber, Timestamp>,
+    /// How often each number opted out, and the texts that confirmed it.
+    confirmed: BTreeMap<PhoneNumber, (usize, BTreeSet<MessageId>)>,
     /// The texts of each conversation in the order of asking.
     pub(super) asked: BTreeMap<ConversationId, Vec<MessageId>>,
     /// Where each text stands, and how many attempts it had.
@@ -76,6 +77,7 @@ impl Simulation {
                 "contact.opted_out" => {
                     self.report.stops += 1;
                     if let Some(phone) = &entry.contact {
+                        self.truth.confirmed.entry(phone.clone()).or_default().0 += 1;
                         self.check_stopped(phone)?;
                     }
                 }
@@ -203,7 +205,7 @@ impl Simulation {
     fn stop_acknowledged(&mut self, phone: &PhoneNumber) -> Checked {
         let contact = self.get::<Contact>(&keys::contact(phone))?;
         if contact.is_some_and(|contact| contact.opted_out.is_some()) {
-            let since = (self.now, None);
+            let since = self.now;
             self.truth.stopped.entry(phone.clone()).or_insert(since);
         }
         Ok(())
@@ -212,7 +214,7 @@ impl Simulation {
     /// I2: the first byte is about to leave.
     pub(super) fn check_start(&mut self, message: &Message) -> Checked {
         let (id, origin) = (&message.id, &message.origin);
-        let Some((since, confirmation)) = self.truth.stopped.get_mut(&message.contact) else {
+        let Some(since) = self.truth.stopped.get(&message.contact) else {
             return Ok(());
         };
         if *origin == Origin::Keyword && message.body.contains("because you opted out") {
@@ -221,11 +223,15 @@ impl Simulation {
         }
         let confirms = *origin == Origin::Keyword
             && message.body.contains("no more texts")
-            && confirmation.as_ref().is_none_or(|one| one == id)
             && !message.body.contains("reply here");
         if confirms {
-            *confirmation = Some(id.clone());
-            return Ok(());
+            // Of two opt-outs, with an opt-in between them, each has its own.
+            let confirmed = self.truth.confirmed.entry(message.contact.clone());
+            let (opt_outs, texts) = confirmed.or_default();
+            texts.insert(id.clone());
+            if texts.len() <= *opt_outs {
+                return Ok(());
+            }
         }
         let text = format!(
             "I2: {id} ({:?}) leaves for {}, who opted out on {since}",
