@@ -10,13 +10,15 @@ use super::scope::Names;
 use super::tx::Follow;
 use super::{InService, Step, Tx, World};
 use crate::model::{
-    CallId, Conversation, ConversationId, Enrollment, PhoneNumber, Run, RunId, RunRef, RunStatus,
-    keys,
+    CallId, Conversation, ConversationId, Enrollment, Parent, PhoneNumber, Run, RunId, RunRef,
+    RunStatus, keys,
 };
 use crate::workflow::{Again, Definition, Trigger};
 
 /// How many runs of one contact may be under way at once.
 const RUNS_PER_CONTACT: usize = 64;
+/// How many runs may lead to one, each started by the one before: more is a circle.
+const DEEPEST: u32 = 8;
 
 /// What starts a run, before it is known whether it may.
 #[derive(Clone, Default)]
@@ -33,6 +35,8 @@ pub(super) struct Cause {
     pub(super) conversation: Option<ConversationId>,
     /// The call it is about.
     pub(super) call: Option<CallId>,
+    /// The run whose step asked for it, and how many stand behind that.
+    pub(super) parent: Option<(RunId, u32)>,
 }
 
 /// Why a workflow did not start.
@@ -178,21 +182,16 @@ pub(super) fn start(
     {
         return Ok(Err(refusal));
     }
+    let depth = cause.parent.as_ref().map_or(0, |(_, depth)| depth + 1);
+    if depth > DEEPEST {
+        return Ok(Err(Refusal {
+            code: "too_deep",
+            text: format!("{DEEPEST} runs led to this one, each started by the one before"),
+        }));
+    }
     let id = tx.ids.run();
-    if let Some(phone) = &contact {
-        let mut record = tx.contact(phone)?;
-        if record.runs.len() >= RUNS_PER_CONTACT {
-            let text = format!("{RUNS_PER_CONTACT} runs for {phone} are under way already");
-            return Ok(Err(Refusal {
-                code: "too_many_runs",
-                text,
-            }));
-        }
-        record.runs.push(RunRef {
-            run: id.clone(),
-            workflow: definition.id.clone(),
-        });
-        tx.put_contact(&record)?;
+    if let Err(refusal) = list(tx, contact.as_ref(), &id, &definition.id)? {
+        return Ok(Err(refusal));
     }
     if let Some(key) = &key {
         let enrollment = Enrollment {
@@ -222,7 +221,12 @@ pub(super) fn start(
         key: key.unwrap_or_default(),
         status: RunStatus::Running,
         outcome: None,
+        parent: cause.parent.map(|(run, _)| Parent { run, until: None }),
+        depth,
         cursor: 0,
+        tries: 0,
+        loops: Vec::new(),
+        failing: None,
         waiting: None,
         early: None,
         vars: Map::new(),
@@ -244,6 +248,31 @@ pub(super) fn start(
     tell(tx, "run.started", &run);
     tx.follow(Follow::Advance(id.clone()));
     Ok(Ok(id))
+}
+
+/// Adds a run to those of its contact that are under way.
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    contact: Option<&PhoneNumber>,
+    run: &RunId,
+    workflow: &str,
+) -> Step<Result<(), Refusal>> {
+    let Some(phone) = contact else {
+        return Ok(Ok(()));
+    };
+    let mut record = tx.contact(phone)?;
+    if record.runs.len() >= RUNS_PER_CONTACT {
+        return Ok(Err(Refusal {
+            code: "too_many_runs",
+            text: format!("{RUNS_PER_CONTACT} runs for {phone} are under way already"),
+        }));
+    }
+    record.runs.push(RunRef {
+        run: run.clone(),
+        workflow: workflow.to_owned(),
+    });
+    tx.put_contact(&record)?;
+    Ok(Ok(()))
 }
 
 /// Whom a run is about: what the file says, else the other party.

@@ -144,6 +144,7 @@ fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
             Follow::Pump(conversation) => texts::pump(world, tx, &conversation)?,
             Follow::Resume(run, message) => runs::resume(world, tx, &run, &message)?,
             Follow::Advance(run) => steps::advance(world, tx, &run)?,
+            Follow::Join(run) => steps::join(world, tx, &run)?,
         }
     }
     Ok(answer)

@@ -175,6 +175,14 @@ fn expire_run(world: World<'_>, tx: &mut Tx<'_>, key: &Key) -> Step<bool> {
     let Some(run) = old::<Run>(world, tx, key)? else {
         return Ok(false);
     };
+    // One that waits for it reads what it came to.
+    if let Some(parent) = &run.parent
+        && tx
+            .get::<Run>(&keys::run(&parent.run))?
+            .is_some_and(|parent| parent.status == RunStatus::Running)
+    {
+        return Ok(false);
+    }
     for number in 0..run.notes {
         tx.delete(keys::note(&run.id, number));
     }

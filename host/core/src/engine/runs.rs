@@ -1,15 +1,13 @@
 //! Runs under way: their timeline, waking, answers, ending. How one starts stands
 //! in [`super::enroll`], what its steps do in [`super::steps`].
 
-use std::sync::Arc;
-
 use serde_json::{Value as Json, json};
 
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, firing, texts};
+use super::{Answer, Step, Tx, World, firing, steps, texts};
 use crate::model::{
-    Enrollment, Key, Message, MessageId, Note, PhoneNumber, Run, RunId, RunStatus, Status, Waiting,
-    keys,
+    Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
+    Waiting, keys,
 };
 use crate::workflow::{Action, Awaited, CancelOn, WaitFor};
 
@@ -79,7 +77,7 @@ fn awaited_next<'a>(world: World<'a>, tx: &Tx<'_>, run: &Run) -> Step<Option<&'a
         return Ok(None);
     };
     let definition = world.workflows.by_hash.get(&run.definition);
-    let next = definition.and_then(|one| one.definition.steps.get(run.cursor + 1));
+    let next = definition.and_then(|one| steps::next_of(&one.definition, run.cursor));
     let Some(crate::workflow::Step {
         condition: None,
         action: Action::WaitFor(wait),
@@ -97,22 +95,36 @@ fn awaited_next<'a>(world: World<'a>, tx: &Tx<'_>, run: &Run) -> Step<Option<&'a
 
 /// Lets a run go on past the step it stands at, with that step's result.
 pub(super) fn pass(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, result: Json) -> Step<()> {
-    if let Some(
-        Waiting::Time { timer, .. }
-        | Waiting::Event {
-            timer: Some(timer), ..
-        },
-    ) = run.waiting.take()
-    {
-        tx.drop_timer(Some(timer));
+    wait_no_more(tx, run);
+    if let Some(workflow) = world.workflows.by_hash.get(&run.definition) {
+        steps::leave(&workflow.definition, run, result);
     }
-    if let Some(step) = step_at(world, run) {
-        run.results.insert(step.id.clone(), Arc::new(result));
-    }
-    run.cursor += 1;
     put(tx, run)?;
     tx.follow(Follow::Advance(run.id.clone()));
     Ok(())
+}
+
+/// The step that a run waits at has failed: it is tried again, or the run goes the
+/// way that its file says.
+pub(super) fn fail(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, text: &str) -> Step<()> {
+    wait_no_more(tx, run);
+    steps::fail_at(world, tx, run, text)?;
+    if run.status == RunStatus::Running {
+        put(tx, run)?;
+        tx.follow(Follow::Advance(run.id.clone()));
+    }
+    Ok(())
+}
+
+/// Drops what would wake a run.
+fn wait_no_more(tx: &mut Tx<'_>, run: &mut Run) {
+    match run.waiting.take() {
+        Some(Waiting::Time { timer, .. } | Waiting::Retry { timer, .. }) => {
+            tx.drop_timer(Some(timer));
+        }
+        Some(Waiting::Event { timer, .. } | Waiting::Runs { timer, .. }) => tx.drop_timer(timer),
+        Some(Waiting::Text { .. }) | None => {}
+    }
 }
 
 /// A run's timer is due.
@@ -139,6 +151,21 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, key: &Key) -> 
             )?;
             let result = json!({ "ok": true, "timed_out": true, "at": tx.now });
             pass(world, tx, &mut run, result)
+        }
+        Some(Waiting::Retry { timer, .. }) if timer == key => {
+            note(tx, &mut run, step.as_deref(), "woke", "it is tried again")?;
+            wait_no_more(tx, &mut run);
+            put(tx, &run)?;
+            tx.follow(Follow::Advance(run.id.clone()));
+            Ok(())
+        }
+        Some(Waiting::Runs {
+            timer: Some(timer),
+            runs,
+        }) if timer == key => {
+            let runs = runs.clone();
+            cancel_branches(world, tx, &runs, "timed_out")?;
+            fail(world, tx, &mut run, "it took too long")
         }
         _ => Ok(()),
     }
@@ -180,6 +207,12 @@ pub(super) fn resume(
         _ => "not_sent",
     };
     note(tx, &mut run, step.as_deref(), what, &sentence)?;
+    // A text that fails is a result like any other, unless the file says what then.
+    if text.status == Status::Failed
+        && step_at(world, &run).is_some_and(|step| step.on_error.is_some())
+    {
+        return fail(world, tx, &mut run, &sentence);
+    }
     let result = json!({
         "ok": ok,
         "error": reason.filter(|_| !ok),
@@ -202,12 +235,15 @@ pub(super) fn end(
     status: RunStatus,
     outcome: &str,
 ) -> Step<()> {
-    match run.waiting.take() {
-        Some(Waiting::Time { timer, .. }) => tx.drop_timer(Some(timer)),
-        Some(Waiting::Event { timer, .. }) => tx.drop_timer(timer),
-        Some(Waiting::Text { message }) => texts::call_off(tx, &message, outcome)?,
-        None => {}
+    match &run.waiting {
+        Some(Waiting::Text { message }) => texts::call_off(tx, &message.clone(), outcome)?,
+        Some(Waiting::Runs { runs, .. }) => {
+            let runs = runs.clone();
+            cancel_branches(world, tx, &runs, outcome)?;
+        }
+        _ => {}
     }
+    wait_no_more(tx, run);
     run.status = status;
     run.outcome = Some(outcome.to_owned());
     run.finished_at = Some(tx.now);
@@ -233,7 +269,50 @@ pub(super) fn end(
             tx.put(key, &enrollment)?;
         }
     }
+    if let Some(parent) = &run.parent {
+        tx.follow(Follow::Join(parent.run.clone()));
+    }
     firing::run_ended(world, tx, run)
+}
+
+/// Ends a run, and where it is a branch the run that it is a part of.
+pub(super) fn end_whole(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    run: &mut Run,
+    status: RunStatus,
+    outcome: &str,
+) -> Step<()> {
+    if let Some(Parent {
+        run: above,
+        until: Some(_),
+    }) = &run.parent
+        && let Some(mut above) = tx.get::<Run>(&keys::run(above))?
+        && above.status == RunStatus::Running
+    {
+        put(tx, run)?;
+        return end_whole(world, tx, &mut above, status, outcome);
+    }
+    end(world, tx, run, status, outcome)
+}
+
+/// Ends those of these runs that are branches and under way. Runs of a called
+/// workflow end by that workflow's own rules.
+pub(super) fn cancel_branches(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    runs: &[RunId],
+    outcome: &str,
+) -> Step<()> {
+    for id in runs {
+        if let Some(mut run) = tx.get::<Run>(&keys::run(id))?
+            && run.status == RunStatus::Running
+            && run.parent.as_ref().is_some_and(|one| one.until.is_some())
+        {
+            end(world, tx, &mut run, RunStatus::Cancelled, outcome)?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends the runs of a contact whose files say that this event ends them.
@@ -253,7 +332,13 @@ pub(super) fn cancel_by_event(
         let listed = definition.is_some_and(|one| one.definition.cancel_on.contains(event));
         // After STOP there is nobody left to follow up on, whatever the file says.
         if listed || *event == CancelOn::OptOut {
-            end(world, tx, &mut run, RunStatus::Cancelled, outcome)?;
+            // Ending one run ends its branches with it.
+            let ended = tx
+                .get::<Run>(&keys::run(&run.id))?
+                .is_none_or(|now| now.status != RunStatus::Running);
+            if !ended {
+                end_whole(world, tx, &mut run, RunStatus::Cancelled, outcome)?;
+            }
         }
     }
     Ok(())

@@ -94,6 +94,7 @@ impl<'a> Names<'a> {
         }
         let (id, workflow) = (run.id.clone(), run.workflow.clone());
         let (version, started_at) = (run.version, run.started_at);
+        let (attempt, error) = (run.tries.saturating_add(1), run.failing.clone());
         self.event(&run.event)
             .value("vars", Json::Object(vars))
             .lazily("run", move || {
@@ -102,9 +103,21 @@ impl<'a> Names<'a> {
                     "workflow": workflow,
                     "version": version,
                     "started_at": started_at,
-                    "attempt": 1,
+                    "attempt": attempt,
+                    "error": error,
                 })
             })
+    }
+
+    /// The things that the `for_each` steps of a run are at. They come last: what
+    /// the author named stands above what is there anyway.
+    pub(super) fn things(mut self, run: &Run) -> Self {
+        for one in &run.loops {
+            if let Some(item) = one.items.get(one.at) {
+                self.scope.set(one.name.as_str(), item.clone());
+            }
+        }
+        self
     }
 
     /// `event`, and the `call` that is in it.

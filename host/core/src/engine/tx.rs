@@ -162,6 +162,8 @@ pub(super) enum Follow {
     Resume(RunId, MessageId),
     /// A run has steps to take.
     Advance(RunId),
+    /// A run that this one may be waiting for has ended.
+    Join(RunId),
 }
 
 /// What a step came to, before it has an answer.

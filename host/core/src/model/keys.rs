@@ -10,11 +10,13 @@
 //! | `d` | definition hash | [`super::StoredDefinition`] |
 //! | `e` | event id, of the first | [`super::Entries`] of the feed, those of one commit |
 //! | `g` | key id | an API key, hashed |
+//! | `h` | workflow id, step and contact | the way that a `split` took for a contact |
 //! | `i` | message or call id | in flight: an attempt without an outcome |
 //! | `j` | run id, number of the first | [`super::Notes`] of the run's timeline, those of one commit |
 //! | `k` | source, foreign id | dedupe and idempotency |
 //! | `l` | workflow id, enrollment key | [`super::Enrollment`] |
 //! | `m` | conversation id, message id | order of a conversation |
+//! | `n` | workflow id, what a `once` came to | [`super::Once`]: the step was done |
 //! | `o` | message id | [`super::Message`] |
 //! | `p` | phone number | [`super::Contact`], the guard record |
 //! | `q` | word of [`super::Attention`], message id | a text that is in that short list |
@@ -176,6 +178,19 @@ pub fn taken(source: &str, foreign_id: &str) -> Key {
 /// The last enrollment of a key in a workflow.
 pub fn enrollment(workflow: &str, enrollment_key: &str) -> Key {
     key(b'l', &[workflow.as_bytes(), &digest(&[enrollment_key])])
+}
+
+/// The way that a `split` took for a contact.
+pub fn arm(workflow: &str, step: &str, contact: &PhoneNumber) -> Key {
+    key(
+        b'h',
+        &[workflow.as_bytes(), &digest(&[step, contact.as_str()])],
+    )
+}
+
+/// That a step with a `once` was done under this name.
+pub fn once(workflow: &str, name: &str) -> Key {
+    key(b'n', &[workflow.as_bytes(), &digest(&[name])])
 }
 
 /// The place of a text in its conversation.

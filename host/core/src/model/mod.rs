@@ -30,7 +30,10 @@ pub use message::{
 };
 pub use phone::PhoneNumber;
 pub use repeat::{Binding, StoredBinding};
-pub use run::{Enrollment, Head, Note, Notes, Run, RunStatus, StoredDefinition, Tick, Waiting};
+pub use run::{
+    Enrollment, Head, Loop, Note, Notes, Once, Parent, Run, RunStatus, StoredDefinition, Tick,
+    Waiting,
+};
 pub use secret::Secret;
 pub use timer::{Task, Timer};
 

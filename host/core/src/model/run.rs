@@ -47,6 +47,45 @@ pub enum Waiting {
         /// The text.
         message: MessageId,
     },
+    /// Another try at the step at the cursor, which failed.
+    Retry {
+        /// When.
+        until: Timestamp,
+        /// The timer that wakes it.
+        timer: Key,
+    },
+    /// The end of other runs: its own branches, or a workflow that it called.
+    Runs {
+        /// Those runs.
+        runs: Vec<RunId>,
+        /// The timer after which it waits no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timer: Option<Key>,
+    },
+}
+
+/// Why a run is there that no event started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run whose step started it.
+    pub run: RunId,
+    /// The step after its last, for a branch of a `parallel`: it ends before it,
+    /// and with its parent. None for a run of a called workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
+}
+
+/// Where a `for_each` of a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loop {
+    /// The step.
+    pub head: usize,
+    /// What the present thing is called.
+    pub name: String,
+    /// The things.
+    pub items: Vec<Json>,
+    /// Which of them it is at.
+    pub at: usize,
 }
 
 /// One run of a workflow for one contact.
@@ -84,8 +123,23 @@ pub struct Run {
     /// Why it ended: `finished`, a `stop` reason, `reply`, `opt_out`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// The run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// How many runs and events of runs led to it, one after another.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
     /// The step it stands at: an index into the definition's list.
     pub cursor: usize,
+    /// How often the step at the cursor has failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+    /// The `for_each` steps it is in, the innermost last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loops: Vec<Loop>,
+    /// Why it has failed, while it takes the steps of `on_failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<String>,
     /// What it waits for there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
@@ -108,6 +162,14 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// An entry of a run's timeline.
@@ -153,6 +215,15 @@ pub struct Enrollment {
     pub at: Timestamp,
     /// Whether it is under way.
     pub active: bool,
+}
+
+/// That a step with a `once` was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// The run that did it.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A definition as it is kept: by hash, for as long as a run needs it.

@@ -186,6 +186,16 @@ impl Simulation {
         let wakes = match &run.waiting {
             None => false,
             Some(Waiting::Time { timer, .. }) => self.armed(Some(timer), &wake)?,
+            Some(Waiting::Retry { timer, .. }) => self.armed(Some(timer), &wake)?,
+            Some(Waiting::Runs { runs, timer }) => {
+                let mut under_way = false;
+                for id in runs {
+                    under_way |= self
+                        .get::<Run>(&keys::run(id))?
+                        .is_some_and(|run| run.status == RunStatus::Running);
+                }
+                under_way || (timer.is_some() && self.armed(timer.as_ref(), &wake)?)
+            }
             Some(Waiting::Event { until: None, .. }) => true,
             Some(Waiting::Event { timer, .. }) => self.armed(timer.as_ref(), &wake)?,
             Some(Waiting::Text { message }) => {

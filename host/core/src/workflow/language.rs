@@ -53,8 +53,16 @@ pub(crate) enum Kind {
     Triggers,
     /// The events of a `wait_for`, and its timeout.
     Events,
-    /// The steps of a file.
+    /// A list of steps.
     Steps,
+    /// Several lists of steps.
+    Branches,
+    /// What a `switch` decides by, and its cases.
+    Cases,
+    /// Names and their weights.
+    Weights,
+    /// `fail`, `continue`, or a list of steps.
+    OnError,
     /// Not read yet.
     Later,
 }

@@ -75,9 +75,36 @@ fn kind(kind: &Kind) -> Json {
         Kind::Triggers => triggers(),
         Kind::Events => events(),
         Kind::Steps => {
-            json!({ "type": "array", "minItems": 1, "maxItems": super::MAX_STEPS, "items": { "$ref": "#/$defs/step" } })
+            json!({ "type": "array", "minItems": 1, "maxItems": super::MAX_STEPS, "items": step_reference() })
         }
+        Kind::Branches => json!({
+            "type": "array",
+            "minItems": 2,
+            "items": { "type": "array", "items": step_reference() },
+        }),
+        Kind::Cases => json!({
+            "type": "object",
+            "required": ["on"],
+            "minProperties": 2,
+            "properties": { "on": {} },
+            "additionalProperties": { "type": "array", "items": step_reference() },
+        }),
+        Kind::Weights => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": self::kind(&Kind::Count),
+        }),
+        Kind::OnError => json!({
+            "anyOf": [
+                { "enum": ["fail", "continue"] },
+                { "type": "array", "items": step_reference() },
+            ],
+        }),
     }
+}
+
+fn step_reference() -> Json {
+    json!({ "$ref": "#/$defs/step" })
 }
 
 fn triggers() -> Json {

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use ringback_core::model::PhoneNumber;
 use ringback_core::sms;
+use ringback_core::workflow::what;
 use serde_json::{Map, Value, json};
 
 use super::Error;
@@ -107,7 +108,7 @@ impl Fields {
         match value {
             Value::Object(values) => Ok(Self::new(values)),
             other => {
-                let text = format!("the body must be a JSON object, and it is {}", kind(&other));
+                let text = format!("the body must be a JSON object, and it is {}", what(&other));
                 Err(Error::invalid("invalid_json", text))
             }
         }
@@ -264,20 +265,8 @@ fn missing(name: &str) -> Error {
     Error::field(name, "required", format!("`{name}` is missing"))
 }
 
-/// What a value is, in words.
-pub(crate) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// A value of the wrong kind.
 pub(crate) fn wrong(name: &str, wanted: &str, found: &Value) -> Error {
-    let text = format!("`{name}` must be {wanted}, and it is {}", kind(found));
+    let text = format!("`{name}` must be {wanted}, and it is {}", what(found));
     Error::field(name, "invalid_type", text)
 }

@@ -140,6 +140,8 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
         Waiting::Time { until, .. } => json!({ "for": "time", "until": until }),
         Waiting::Event { until, .. } => json!({ "for": "event", "until": until }),
         Waiting::Text { message } => json!({ "for": "text", "message": message }),
+        Waiting::Retry { until, .. } => json!({ "for": "retry", "until": until }),
+        Waiting::Runs { runs, .. } => json!({ "for": "runs", "runs": runs }),
     });
     json!({
         "id": run.id,
@@ -147,6 +149,7 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
         "version": run.version,
         "status": run.status,
         "outcome": run.outcome,
+        "parent": run.parent.as_ref().map(|parent| &parent.run),
         "contact": run.contact,
         "agent": run.agent,
         "step": step.map(|step| &step.id),

@@ -1,15 +1,14 @@
 //! Definitions, built from their structs: what these tests and the simulator's
 //! need of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{Agent, Business, Connection, Inbound, Person, Setup};
 use crate::model::PhoneNumber;
 use crate::workflow::expression::{Expression, Template};
 use crate::workflow::{
-    Action, Awaited, CallFilter, Content, Definition, Enroll, Intent, Manual, On, OnDelete,
-    OnUnknown, Send, Step, TextFilter, Trigger, Wait, WaitFor, Workflow,
+    Action, Awaited, CallFilter, Content, Definition, Intent, Manual, On, OnUnknown, Send, Step,
+    TextFilter, Trigger, Wait, WaitFor, Workflow,
 };
 
 pub(crate) fn phone(text: &str) -> PhoneNumber {
@@ -52,10 +51,8 @@ pub(crate) fn reply(timeout: Option<u64>) -> Action {
 /// Steps of an id, a condition (empty for none) and an action.
 pub(crate) fn steps(actions: Vec<(&str, &str, Action)>) -> Vec<Step> {
     let step = |(id, condition, action): (&str, &str, Action)| Step {
-        id: id.to_owned(),
-        name: None,
         condition: (!condition.is_empty()).then(|| Expression::new(condition).unwrap()),
-        action,
+        ..Step::plain(id.to_owned(), action)
     };
     actions.into_iter().map(step).collect()
 }
@@ -83,18 +80,13 @@ pub(crate) fn workflow(
         format: 1,
         id: id.to_owned(),
         name: id.to_owned(),
-        description: None,
         triggers: vec![Trigger {
             on,
             condition: None,
         }],
-        contact: None,
         intent: Intent::CustomerCare,
-        enroll: Enroll::default(),
-        cancel_on: Vec::new(),
-        vars: BTreeMap::new(),
         steps: steps(actions),
-        on_delete: OnDelete::Finish,
+        ..Definition::default()
     };
     change(&mut definition);
     let json = serde_json::to_string(&definition).unwrap();

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod calls;
+mod flow;
 mod gate;
 mod golden;
 mod inbound;

@@ -4,10 +4,12 @@
 
 mod build;
 mod document;
+mod flow;
 mod forms;
 mod names;
 mod reader;
 mod rules;
+mod steps;
 mod values;
 
 use serde_json::Value as Json;

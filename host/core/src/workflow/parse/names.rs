@@ -11,8 +11,8 @@ use super::super::diagnostic::Severity;
 use super::super::duration::{self, short};
 use super::super::known::nearest;
 use super::super::language::{self, BLOCKS, FIELDS, Names, RESULTS};
-use super::document::Draft;
 use super::reader::{Reader, Site};
+use super::steps::{Draft, Drafts};
 use crate::workflow::expression::{
     FILTERS, FUNCTIONS, LATER_FILTERS, LATER_FUNCTIONS, ROOTS, TESTS, Use, UseKind,
 };
@@ -21,15 +21,18 @@ struct Context<'d> {
     /// Step ids by their first place.
     places: BTreeMap<&'d str, usize>,
     drafts: &'d [Draft],
+    flat: &'d Drafts,
     /// The names under `vars`, and the first step after which they are there.
     vars: BTreeMap<String, Option<usize>>,
 }
 
 /// Checks every expression of the file.
-pub(crate) fn check(reader: &mut Reader<'_>, drafts: &[Draft], vars: &BTreeMap<String, Json>) {
+pub(crate) fn check(reader: &mut Reader<'_>, flat: &Drafts, vars: &BTreeMap<String, Json>) {
+    let drafts = flat.list.as_slice();
     let mut context = Context {
         places: BTreeMap::new(),
         drafts,
+        flat,
         vars: vars.keys().map(|name| (name.clone(), None)).collect(),
     };
     for (place, draft) in drafts.iter().enumerate() {
@@ -63,7 +66,12 @@ pub(crate) fn check(reader: &mut Reader<'_>, drafts: &[Draft], vars: &BTreeMap<S
 fn path(reader: &mut Reader<'_>, context: &Context<'_>, site: &Site, name: &str) {
     let mut parts = name.split('.');
     let (root, field) = (parts.next().unwrap_or_default(), parts.next());
-    if root == "vars" {
+    let local = |(local, steps): &&(String, std::ops::Range<usize>)| {
+        local == root && site.step.is_some_and(|step| steps.contains(&step))
+    };
+    if context.flat.locals.iter().any(|one| local(&one)) {
+        // One of the things of a `for_each`: its fields are the author's own.
+    } else if root == "vars" {
         if let Some(field) = field {
             constant(reader, context, site, field);
         }
@@ -166,6 +174,15 @@ fn step_field(
     let draft = context.drafts.get(place);
     let line = draft.map_or(0, |draft| draft.span.start.line);
     match site.step {
+        Some(step) if beside(context, place, step) => {
+            let span = reader.locate(site.span, id);
+            reader.error_help(
+                span,
+                format!("`{id}` (line {line}) runs at the same time; its result is not there yet"),
+                "read it after the `parallel`",
+            );
+            return;
+        }
         Some(step) if place < step => {}
         Some(step) if place == step => {
             let span = reader.locate(site.span, id);
@@ -211,6 +228,14 @@ fn step_field(
             help,
         );
     }
+}
+
+/// Whether two steps stand in different branches of the same `parallel`.
+fn beside(context: &Context<'_>, one: usize, two: usize) -> bool {
+    context.flat.parallel.iter().any(|branches| {
+        let branch = |step: usize| branches.iter().position(|branch| branch.contains(&step));
+        matches!((branch(one), branch(two)), (Some(one), Some(two)) if one != two)
+    })
 }
 
 fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {

@@ -6,8 +6,8 @@ use super::super::definition::{
 };
 use super::super::diagnostic::Severity;
 use super::super::yaml::{Key, Node, Span};
-use super::document::Draft;
 use super::reader::{Reader, Record};
+use super::steps::Draft;
 use super::values::Datum;
 
 pub(super) fn cancel_on(record: &mut Record) -> Vec<CancelOn> {

@@ -27,6 +27,7 @@ pub(crate) enum Datum {
     Map(Vec<(String, Datum)>),
     Block(Record),
     Constants(Map<String, Json>),
+    Weights(Vec<(String, u32)>),
     Triggers(Vec<Trigger>),
     Events(Vec<Awaited>, Option<u64>),
     /// There, but not as it should be; a message was given.
@@ -61,6 +62,7 @@ take! {
     map: Map -> Vec<(String, Datum)>,
     record: Block -> Record,
     constants: Constants -> Map<String, Json>,
+    weights: Weights -> Vec<(String, u32)>,
     triggers: Triggers -> Vec<Trigger>,
 }
 
@@ -101,8 +103,26 @@ impl Reader<'_> {
             Kind::Constants => return self.constants(node, key),
             Kind::Triggers => return Some(Datum::Triggers(self.triggers(node))),
             Kind::Events => return self.events(node),
-            // The document reads its steps itself, when all else is known.
-            Kind::Steps | Kind::Later => return None,
+            Kind::Weights => return self.weights(node, key),
+            // Lists of steps are read for themselves, when all else is known.
+            Kind::Steps | Kind::Branches | Kind::Cases | Kind::Later => return None,
+            Kind::OnError if matches!(node.kind, Yaml::List(_)) => return None,
+            Kind::OnError => {
+                let (text, _) = self.scalar(node, key)?;
+                const WORDS: &[&str] = &["fail", "continue"];
+                let word = WORDS.iter().find(|word| **word == text);
+                if word.is_none() {
+                    self.error_help(
+                        node.span,
+                        format!(
+                            "`on_error` must be `fail`, `continue` or a list of steps, not `{}`",
+                            short(text)
+                        ),
+                        "for example: on_error: continue",
+                    );
+                }
+                return word.map(|word| Datum::Choice(word));
+            }
             _ => {}
         }
         let (text, plain) = self.scalar(node, key)?;
@@ -246,6 +266,29 @@ impl Reader<'_> {
         }
         let what = format!("value of `{key}`:");
         self.unknown(span, &what, text, words.iter().copied());
+    }
+
+    /// `{ a: 50, b: 50 }`
+    fn weights(&mut self, node: &Node, key: &str) -> Option<Datum> {
+        let Some(Datum::Map(read)) = self.map(&Kind::Count, node, key) else {
+            return None;
+        };
+        let weights: Vec<(String, u32)> = read
+            .into_iter()
+            .filter_map(|(name, datum)| match datum {
+                Datum::Number(weight) => Some((name, u32::try_from(weight).unwrap_or(u32::MAX))),
+                _ => None,
+            })
+            .collect();
+        if weights.iter().all(|(_, weight)| *weight == 0) {
+            self.error_help(
+                node.span,
+                format!("`{key}` has no weight above 0"),
+                "for example: split: { a: 50, b: 50 }",
+            );
+            return None;
+        }
+        Some(Datum::Weights(weights))
     }
 
     fn constants(&mut self, node: &Node, key: &str) -> Option<Datum> {

@@ -7,11 +7,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use ringback_core::engine::{Answer, Input, StartRequest};
 use ringback_core::model::{Head, keys, record};
-use ringback_core::workflow::{Definition, Diagnostic, InputKind, Manual, On};
+use ringback_core::workflow::{Definition, Diagnostic, On};
 use ringback_store::Direction;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::super::fields::{MaybeFields, phone, wrong};
+use super::super::fields::MaybeFields;
 use super::super::page::Params;
 use super::super::{ApiState, Error, Reader, Sender, idempotency};
 use crate::runtime::Host;
@@ -147,7 +147,9 @@ pub(super) async fn start(
             _ => None,
         });
     let input = match manual {
-        Some(manual) => check(manual, given)?,
+        Some(manual) => manual
+            .check(given)
+            .map_err(|bad| Error::field(&bad.path, bad.code, bad.text))?,
         // The engine says why it cannot be started.
         None => given,
     };
@@ -168,43 +170,4 @@ pub(super) async fn start(
         Answer::Refused { code, text } => Err(Error::conflict(code, text)),
         other => Err(Error::internal(format!("a start led to {other:?}"))),
     }
-}
-
-/// The inputs of a manual start: all that must be there, of the right kind, and
-/// no others.
-fn check(manual: &Manual, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-    let mut input = Map::new();
-    for (name, kind) in &manual.input {
-        let path = format!("input.{name}");
-        let value = match given.remove(name).filter(|value| !value.is_null()) {
-            Some(value) => value,
-            None if kind.optional => continue,
-            None => {
-                return Err(Error::field(
-                    &path,
-                    "required",
-                    format!("`{path}` is missing"),
-                ));
-            }
-        };
-        let value = match (kind.kind, value) {
-            (InputKind::Any, value)
-            | (InputKind::String, value @ Value::String(_))
-            | (InputKind::Number, value @ Value::Number(_))
-            | (InputKind::Boolean, value @ Value::Bool(_)) => value,
-            (InputKind::Phone, Value::String(text)) => json!(phone(&path, &text)?),
-            (InputKind::String | InputKind::Phone, other) => {
-                return Err(wrong(&path, "text", &other));
-            }
-            (InputKind::Number, other) => return Err(wrong(&path, "a number", &other)),
-            (InputKind::Boolean, other) => return Err(wrong(&path, "true or false", &other)),
-        };
-        input.insert(name.clone(), value);
-    }
-    if let Some(name) = given.keys().next() {
-        let path = format!("input.{name}");
-        let text = format!("the workflow has no input {name:?}");
-        return Err(Error::field(&path, "unknown_field", text));
-    }
-    Ok(input)
 }

@@ -40,7 +40,7 @@ fn size_is_bounded() {
     check(&"a".repeat(1_000_000), "a workflow file is a block of keys");
     let mut many = String::from("name: a\non: call.missed\nsteps:\n");
     many.push_str(&"  - wait: 1m\n".repeat(10_000));
-    check(&many, "there are 10000 steps; a workflow may have 1000");
+    check(&many, "there are more than 1000 steps, which is the most");
     let mut most = String::from("name: a\non: call.missed\nsteps:\n");
     most.push_str(&"  - wait: 1m\n".repeat(1_000));
     assert_eq!(quick(&most), "");
