@@ -9,8 +9,8 @@ use ringback_sandbox::Sandbox;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, Overrides, System};
-use crate::runtime::Host;
 use crate::runtime::plugins;
+use crate::runtime::{Host, Outside};
 use crate::serve;
 
 /// How often the files are looked at. Polling and not watching: editors replace
@@ -83,11 +83,14 @@ async fn take_up(host: &Arc<Host>, started: &Started) -> Option<Config> {
         return refused(&problems);
     }
     let config = loaded.config;
-    match serve::connectors(&config, &plugins) {
-        Ok(connectors) => {
+    let made = serve::connectors(&config, &plugins)
+        .and_then(|connectors| Ok((connectors, Outside::new(&config)?)));
+    match made {
+        Ok((connectors, outside)) => {
             host.configure(
                 serve::setup(&config, &plugins),
                 connectors,
+                outside,
                 config.public_base(),
             );
             host.try_held_again_soon();

@@ -25,7 +25,7 @@ use crate::config::{self, Config, ConnectorTraits, Loaded, Overrides, System};
 use crate::dashboard::{Boot, Dashboard, Gatekeeper, OurNumber, Sessions, Simulator};
 use crate::refresh::{self, Started};
 use crate::runtime::plugins::{self, Plugins};
-use crate::runtime::{self, Connector, Connectors, Host, Parts, Requests, clock};
+use crate::runtime::{self, Connector, Connectors, Host, Outside, Parts, Requests, clock};
 use crate::simulator::{Network, NetworkOptions, Pace};
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
@@ -96,6 +96,7 @@ pub(crate) async fn serve(
         store: Arc::clone(&store),
         setup: setup(&config, &plugins),
         connectors: connectors(&config, &plugins)?,
+        outside: Outside::new(&config)?,
         base_url: config.public_base(),
     };
     let host = runtime::start(parts, config.workflows.clone()).await?;

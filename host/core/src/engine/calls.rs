@@ -6,8 +6,11 @@ use serde_json::json;
 use super::enroll::Cause;
 use super::inbound::wants_call;
 use super::scope::call_value;
+use super::tx::Follow;
 use super::{Answer, CallOutcome, CallReport, Calls, PlaceResult, Step, Tx, World, enroll, runs};
-use crate::model::{Call, CallId, CallStatus, Contact, Direction, PhoneNumber, Problem, keys};
+use crate::model::{
+    Call, CallId, CallStatus, Contact, Direction, PhoneNumber, Problem, Run, RunId, Waiting, keys,
+};
 use crate::planted::{Planted, planted};
 use crate::workflow::{Awaited, CancelOn, On};
 
@@ -88,6 +91,7 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> 
             None,
         )?;
     }
+    follow_end(tx, &call);
     match raise {
         Some(raise) => raised(world, tx, &call, raise),
         None => {
@@ -95,6 +99,46 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> 
             Ok(Answer::Call(call.id))
         }
     }
+}
+
+/// The run that placed a call goes on when it has ended, and when nobody will hear
+/// of its end.
+fn follow_end(tx: &mut Tx<'_>, call: &Call) {
+    if let Some(run) = call
+        .run
+        .as_ref()
+        .filter(|_| call.status.ended() || call.status == CallStatus::Unknown)
+    {
+        tx.follow(Follow::CallEnded(run.clone(), call.id.clone()));
+    }
+}
+
+/// A call that a run waits for has ended.
+pub(super) fn ended(world: World<'_>, tx: &mut Tx<'_>, run: &RunId, id: &CallId) -> Step<()> {
+    let Some(mut run) = tx.get::<Run>(&keys::run(run))? else {
+        return Ok(());
+    };
+    let waits = matches!(&run.waiting, Some(Waiting::Call { call, .. }) if call == id);
+    let Some(call) = tx.get::<Call>(&keys::call(id))?.filter(|_| waits) else {
+        return Ok(());
+    };
+    let status = call.status.word().to_lowercase().replace('_', "-");
+    let step = runs::step_at(world, &run).map(|step| step.id.clone());
+    let text = format!("the call ended: {status}");
+    runs::note(tx, &mut run, step.as_deref(), "called", &text)?;
+    let result = json!({
+        "ok": call.status == CallStatus::Completed && !call.voicemail,
+        "error": call.problem.as_ref().map(|problem| &problem.text),
+        "at": tx.now,
+        "attempts": run.tries.saturating_add(1),
+        "timed_out": false,
+        "call": call_value(&call),
+        "status": status,
+        "voicemail": call.voicemail,
+        "hangup_cause": call.cause,
+        "summary": call.summary,
+    });
+    runs::pass(world, tx, &mut run, result)
 }
 
 /// A call that we hear of for the first time: it must concern one of our numbers.
@@ -115,6 +159,7 @@ fn first_heard(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> Option
         status: CallStatus::Initiated,
         voicemail: false,
         raised: false,
+        run: None,
         variables: serde_json::Map::new(),
         ring_for: 0,
         problem: None,
@@ -319,6 +364,7 @@ pub(super) fn placed(tx: &mut Tx<'_>, id: &CallId, result: &PlaceResult) -> Step
     call.updated_at = tx.now;
     tell(tx, "call.status", &call);
     tx.put(keys::call(id), &call)?;
+    follow_end(tx, &call);
     Ok(Answer::Done)
 }
 

@@ -225,6 +225,8 @@ pub(super) fn start(
         depth,
         cursor: 0,
         tries: 0,
+        wants_rows: false,
+        works: 0,
         loops: Vec::new(),
         failing: None,
         waiting: None,

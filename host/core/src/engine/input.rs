@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use super::work::{Work, WorkResult};
 use crate::model::{
     Attachment, CallId, ConversationId, Direction, Key, MessageId, OptOutSource, Origin,
     PhoneNumber, Problem, RunId,
@@ -39,6 +40,11 @@ pub enum Input {
     LostText(MessageId),
     /// The process that had this call in flight is gone.
     LostCall(CallId),
+    /// What a step wanted done outside has ended: which of its run's works it was,
+    /// and how.
+    Worked(RunId, u32, WorkResult),
+    /// The process that had a step's work under way is gone.
+    LostWork(RunId),
     /// A person or program ends a run.
     Cancel(RunId),
     /// A person or program frees a conversation.
@@ -310,6 +316,8 @@ pub enum Command {
     Look(MessageId),
     /// Place this call.
     Place(CallId),
+    /// Do this for a step.
+    Work(Box<Work>),
 }
 
 /// A text that passed the gate in the batch that this came with: the permit a

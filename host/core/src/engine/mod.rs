@@ -28,6 +28,7 @@ mod texts;
 mod threads;
 mod tx;
 mod unknown;
+mod work;
 
 use jiff::Timestamp;
 
@@ -38,6 +39,7 @@ pub use setup::{
     Reading, Retention, Setup, Voice,
 };
 pub use tx::{Facts, Records};
+pub use work::{Ask, Body, Compose, Http, Work, WorkResult};
 
 use crate::model::{Batch, Entry, Key, Task, Timer, keys, record};
 use crate::planted::{Planted, planted};
@@ -145,6 +147,7 @@ fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
             Follow::Resume(run, message) => runs::resume(world, tx, &run, &message)?,
             Follow::Advance(run) => steps::advance(world, tx, &run)?,
             Follow::Join(run) => steps::join(world, tx, &run)?,
+            Follow::CallEnded(run, call) => calls::ended(world, tx, &run, &call)?,
         }
     }
     Ok(answer)
@@ -164,6 +167,8 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Placed(call, result) => calls::placed(tx, call, result),
         Input::LostText(message) => unknown::lost(world, tx, message),
         Input::LostCall(call) => calls::lost(tx, call),
+        Input::Worked(run, number, result) => work::worked(world, tx, run, *number, result),
+        Input::LostWork(run) => work::lost(world, tx, run, "the host stopped meanwhile"),
         Input::Cancel(run) => runs::cancel_by_id(world, tx, run, "cancelled"),
         Input::Release(conversation) => threads::release(tx, conversation),
         Input::Take(conversation, to, reason) => {
@@ -225,6 +230,7 @@ pub fn expected(input: &Input) -> Vec<Key> {
         | Input::Decide(message, _)
         | Input::Replay(message)
         | Input::Dismiss(message) => vec![keys::message(message)],
+        Input::Worked(run, ..) | Input::LostWork(run) => vec![keys::run(run)],
         _ => Vec::new(),
     }
 }

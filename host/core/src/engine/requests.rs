@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use super::enroll::Cause;
 use super::{
-    Answer, Command, Idempotency, PlaceRequest, SendRequest, StartRequest, Step, Tx, World, calls,
-    enroll, texts, threads,
+    Agent, Answer, Command, Idempotency, PlaceRequest, SendRequest, StartRequest, Step, Tx, World,
+    calls, enroll, texts, threads,
 };
-use crate::model::{Call, CallId, CallStatus, Direction, MessageId, RunId, keys};
+use crate::model::{Call, CallId, CallStatus, Direction, MessageId, PhoneNumber, RunId, keys};
 use crate::planted::{Planted, planted};
 use crate::workflow::On;
 
@@ -106,32 +106,63 @@ pub(super) fn place(world: World<'_>, tx: &mut Tx<'_>, request: &PlaceRequest) -
     if let Some(answer) = repeated(tx, request.idempotency.as_ref())? {
         return Ok(answer);
     }
-    let contact = tx.contact(&request.to)?;
-    if let Some(out) = &contact.opted_out {
-        return Ok(Answer::Refused {
+    let wanted = CallWanted {
+        agent: world.setup.agents.get(&request.agent),
+        connection: request.connection.clone(),
+        from: request.from.clone(),
+        to: request.to.clone(),
+        variables: request.variables.clone(),
+        ring_for: request.ring_for,
+        run: None,
+    };
+    match place_for(tx, wanted)? {
+        Ok(id) => {
+            take(tx, request.idempotency.as_ref(), Made::Call(id.clone()))?;
+            Ok(Answer::Call(id))
+        }
+        Err(text) => Ok(Answer::Refused {
             code: "opted_out",
-            text: format!("{} opted out on {:.0}", request.to, out.at),
-        });
+            text,
+        }),
+    }
+}
+
+/// A call that somebody wants placed.
+pub(super) struct CallWanted<'a> {
+    pub(super) agent: Option<&'a Agent>,
+    pub(super) connection: String,
+    pub(super) from: PhoneNumber,
+    pub(super) to: PhoneNumber,
+    pub(super) variables: Map<String, Json>,
+    pub(super) ring_for: u32,
+    /// The run whose step waits for its end.
+    pub(super) run: Option<RunId>,
+}
+
+/// Places a call, unless its contact has opted out: then a sentence.
+pub(super) fn place_for(
+    tx: &mut Tx<'_>,
+    wanted: CallWanted<'_>,
+) -> Step<std::result::Result<CallId, String>> {
+    let contact = tx.contact(&wanted.to)?;
+    if let Some(out) = &contact.opted_out {
+        return Ok(Err(format!("{} opted out on {:.0}", wanted.to, out.at)));
     }
     tx.put_contact(&contact)?;
-    let agent = world
-        .setup
-        .agents
-        .get(&request.agent)
-        .map(|agent| agent.id.clone());
     let call = Call {
         id: tx.ids.call(),
         provider_id: None,
-        connection: request.connection.clone(),
-        agent,
+        connection: wanted.connection,
+        agent: wanted.agent.map(|agent| agent.id.clone()),
         direction: Direction::Outbound,
-        contact: Some(request.to.clone()),
-        number: request.from.clone(),
+        contact: Some(wanted.to),
+        number: wanted.from,
         status: CallStatus::Initiated,
         voicemail: false,
         raised: false,
-        variables: request.variables.clone(),
-        ring_for: request.ring_for,
+        run: wanted.run,
+        variables: wanted.variables,
+        ring_for: wanted.ring_for,
         problem: None,
         cause: None,
         started_at: None,
@@ -145,14 +176,9 @@ pub(super) fn place(world: World<'_>, tx: &mut Tx<'_>, request: &PlaceRequest) -
     };
     tx.put(keys::call(&call.id), &call)?;
     tx.put(keys::call_in_flight(&call.id), &tx.now.clone())?;
-    take(
-        tx,
-        request.idempotency.as_ref(),
-        Made::Call(call.id.clone()),
-    )?;
     calls::tell(tx, "call.status", &call);
     tx.commands.push(Command::Place(call.id.clone()));
-    Ok(Answer::Call(call.id))
+    Ok(Ok(call.id))
 }
 
 /// A run is wanted.

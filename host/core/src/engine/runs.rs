@@ -3,8 +3,9 @@
 
 use serde_json::{Value as Json, json};
 
+use super::steps::May;
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, firing, steps, texts};
+use super::{Answer, Step, Tx, World, firing, steps, texts, work};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
     Waiting, keys,
@@ -95,7 +96,7 @@ fn awaited_next<'a>(world: World<'a>, tx: &Tx<'_>, run: &Run) -> Step<Option<&'a
 
 /// Lets a run go on past the step it stands at, with that step's result.
 pub(super) fn pass(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, result: Json) -> Step<()> {
-    wait_no_more(tx, run);
+    stop_waiting(tx, run);
     if let Some(workflow) = world.workflows.by_hash.get(&run.definition) {
         steps::leave(&workflow.definition, run, result);
     }
@@ -107,8 +108,19 @@ pub(super) fn pass(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, result: Jso
 /// The step that a run waits at has failed: it is tried again, or the run goes the
 /// way that its file says.
 pub(super) fn fail(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, text: &str) -> Step<()> {
-    wait_no_more(tx, run);
-    steps::fail_at(world, tx, run, text)?;
+    fail_for(world, tx, run, text, May::BeRetried)
+}
+
+/// The same, and what may be done about it.
+pub(super) fn fail_for(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    run: &mut Run,
+    text: &str,
+    may: May,
+) -> Step<()> {
+    stop_waiting(tx, run);
+    steps::fail_at(world, tx, run, text, may)?;
     if run.status == RunStatus::Running {
         put(tx, run)?;
         tx.follow(Follow::Advance(run.id.clone()));
@@ -116,13 +128,29 @@ pub(super) fn fail(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, text: &str)
     Ok(())
 }
 
+/// Lets a run take the step that it waits at once more.
+pub(super) fn again(tx: &mut Tx<'_>, run: &mut Run) -> Step<()> {
+    stop_waiting(tx, run);
+    put(tx, run)?;
+    tx.follow(Follow::Advance(run.id.clone()));
+    Ok(())
+}
+
 /// Drops what would wake a run.
-fn wait_no_more(tx: &mut Tx<'_>, run: &mut Run) {
+pub(super) fn stop_waiting(tx: &mut Tx<'_>, run: &mut Run) {
     match run.waiting.take() {
         Some(Waiting::Time { timer, .. } | Waiting::Retry { timer, .. }) => {
             tx.drop_timer(Some(timer));
         }
-        Some(Waiting::Event { timer, .. } | Waiting::Runs { timer, .. }) => tx.drop_timer(timer),
+        Some(Waiting::Work { timer, .. }) => {
+            tx.drop_timer(Some(timer));
+            tx.delete(keys::work_in_flight(&run.id));
+        }
+        Some(
+            Waiting::Event { timer, .. }
+            | Waiting::Runs { timer, .. }
+            | Waiting::Call { timer, .. },
+        ) => tx.drop_timer(timer),
         Some(Waiting::Text { .. }) | None => {}
     }
 }
@@ -154,11 +182,15 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, key: &Key) -> 
         }
         Some(Waiting::Retry { timer, .. }) if timer == key => {
             note(tx, &mut run, step.as_deref(), "woke", "it is tried again")?;
-            wait_no_more(tx, &mut run);
-            put(tx, &run)?;
-            tx.follow(Follow::Advance(run.id.clone()));
+            again(tx, &mut run)
+        }
+        Some(Waiting::Work { timer, .. }) if timer == key => {
+            work::lost(world, tx, id, "nothing was heard of it in time")?;
             Ok(())
         }
+        Some(Waiting::Call {
+            timer: Some(timer), ..
+        }) if timer == key => fail(world, tx, &mut run, "the call took too long"),
         Some(Waiting::Runs {
             timer: Some(timer),
             runs,
@@ -243,7 +275,7 @@ pub(super) fn end(
         }
         _ => {}
     }
-    wait_no_more(tx, run);
+    stop_waiting(tx, run);
     run.status = status;
     run.outcome = Some(outcome.to_owned());
     run.finished_at = Some(tx.now);

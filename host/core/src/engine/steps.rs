@@ -2,30 +2,37 @@
 //! of a run whose step fails. What the larger actions do stands in the modules
 //! below.
 
+mod answers;
+mod compose;
+mod failing;
 mod flow;
 mod others;
+mod outside;
 mod texts;
 mod things;
 mod waits;
 
-use std::sync::Arc;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::scope::Names;
+use super::work::{self, Ask};
 use super::{Step as Result, Tx, World, enroll, runs};
-use crate::model::{Conversation, Direction, Once, Run, RunId, RunStatus, Task, Waiting, keys};
+use crate::model::{Conversation, Direction, Key, Once, Run, RunId, RunStatus, Waiting, keys};
 use crate::planted::{Planted, planted};
 use crate::workflow::expression::{Scope, Value};
-use crate::workflow::{Action, Backoff, Definition, OnError, Retry, Set, Step};
+use crate::workflow::{Action, Definition, Set, Step};
 
+pub(super) use failing::{May, fail_at};
 pub(super) use flow::{leave, next_of};
 pub(super) use others::join;
 
 /// How many steps one run may take without waiting. A file has at most a thousand,
 /// but a `for_each` takes its own again and again.
 const STEPS_AT_ONCE: usize = 10_000;
+
+/// Seconds that reading rows may take.
+const ROWS: u64 = 60;
 
 /// Where a step leaves its run.
 enum Next {
@@ -74,8 +81,12 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
             _ => {}
         }
         let scope = scope(world, tx, definition, &run)?;
-        let next = match before(tx, definition, &mut run, step, &scope)? {
-            Before::Do => act(world, tx, definition, &mut run, step, &scope)?,
+        let mut once = None;
+        let mut next = match before(tx, definition, &mut run, step, &scope)? {
+            Before::Do(key) => {
+                once = key;
+                act(world, tx, definition, &mut run, step, &scope)?
+            }
             Before::Skip => continue,
             Before::Fail(text) => Next::Fail(text),
             Before::Goal => {
@@ -83,6 +94,17 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
                 return runs::end_whole(world, tx, &mut run, RunStatus::Finished, outcome);
             }
         };
+        let missing = scope.missing_rows();
+        if matches!(next, Next::Fail(_)) && !missing.is_empty() {
+            // The whole step is taken again when they are there.
+            if let Some(key) = once {
+                tx.delete(key);
+            }
+            run.wants_rows = true;
+            let ask = Ask::Rows { of: missing };
+            let waiting = work::begin(tx, &mut run, step, ROWS, ask)?;
+            next = Next::Wait(waiting, "for rows from outside".to_owned());
+        }
         match next {
             Next::Go(result) => leave(definition, &mut run, result),
             Next::At(place, result) => flow::enter(definition, &mut run, place, result),
@@ -93,7 +115,7 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
                 return runs::put(tx, &run);
             }
             Next::Fail(text) => {
-                fail_at(world, tx, &mut run, &text)?;
+                fail_at(world, tx, &mut run, &text, May::BeRetried)?;
                 if run.status != RunStatus::Running {
                     return Ok(());
                 }
@@ -120,7 +142,8 @@ fn arrived(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run) -> Result<()> {
 
 /// Whether a step is to be taken.
 enum Before {
-    Do,
+    /// Yes; and what says that it was done, where that is asked for.
+    Do(Option<Key>),
     /// The run has gone past it.
     Skip,
     Fail(String),
@@ -145,7 +168,7 @@ fn before(
         }
     }
     if run.tries > 0 {
-        return Ok(Before::Do);
+        return Ok(Before::Do(None));
     }
     match step.condition.as_ref().map(|one| one.truthy(scope)) {
         None | Some(Ok(true)) => {}
@@ -158,7 +181,7 @@ fn before(
         Some(Err(error)) => return Ok(Before::Fail(format!("`if`: {error}"))),
     }
     let Some(once) = &step.once else {
-        return Ok(Before::Do);
+        return Ok(Before::Do(None));
     };
     let name = match once.eval(scope) {
         Ok(Json::String(text)) => text,
@@ -176,79 +199,8 @@ fn before(
         run: run.id.clone(),
         at: tx.now,
     };
-    tx.put(key, &done)?;
-    Ok(Before::Do)
-}
-
-/// What becomes of a run whose step at the cursor failed. Afterwards it has ended,
-/// or waits for another try, or stands at the step that it goes on with.
-pub(super) fn fail_at(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run, text: &str) -> Result<()> {
-    let Some(workflow) = world.workflows.by_hash.get(&run.definition) else {
-        return runs::end(world, tx, run, RunStatus::Failed, text);
-    };
-    let definition = &workflow.definition;
-    let Some(step) = definition.steps.get(run.cursor) else {
-        return runs::end(world, tx, run, RunStatus::Failed, text);
-    };
-    let whole = format!("step {}: {text}", step.id);
-    run.tries = run.tries.saturating_add(1);
-    if let Some(retry) = step.retry.filter(|retry| run.tries <= retry.max) {
-        let until = tx
-            .now
-            .checked_add(pause(retry, run.tries))
-            .unwrap_or(Timestamp::MAX);
-        let task = Task::Wake {
-            run: run.id.clone(),
-        };
-        let timer = tx.set_timer(until, task)?;
-        run.waiting = Some(Waiting::Retry { until, timer });
-        let sentence = format!("{text}; it is tried again at {until:.0}");
-        return runs::note(tx, run, Some(&step.id), "not_done", &sentence);
-    }
-    let result = json!({
-        "ok": false, "error": text, "at": tx.now, "attempts": run.tries, "timed_out": false,
-    });
-    match step.on_error.unwrap_or(OnError::Fail) {
-        OnError::Continue => {
-            let sentence = format!("{text}; the run goes on, as `on_error` says");
-            runs::note(tx, run, Some(&step.id), "not_done", &sentence)?;
-            leave(definition, run, result);
-            Ok(())
-        }
-        OnError::Steps(place) => {
-            runs::note(tx, run, Some(&step.id), "not_done", text)?;
-            flow::enter(definition, run, place, result);
-            Ok(())
-        }
-        OnError::Fail => match (&run.failing, definition.on_failure) {
-            (None, Some(place)) if !flow::is_branch(run) => {
-                runs::note(tx, run, Some(&step.id), "not_done", text)?;
-                run.results.insert(step.id.clone(), Arc::new(result));
-                run.loops.clear();
-                flow::skip(definition, run, 0..place);
-                run.failing = Some(whole);
-                run.cursor = place;
-                run.tries = 0;
-                Ok(())
-            }
-            (Some(first), _) => {
-                let both = format!("{first}; then {whole}");
-                runs::end(world, tx, run, RunStatus::Failed, &both)
-            }
-            (None, _) => runs::end(world, tx, run, RunStatus::Failed, &whole),
-        },
-    }
-}
-
-/// The pause before the n-th try after the first.
-fn pause(retry: Retry, number: u32) -> SignedDuration {
-    let doublings = match retry.backoff {
-        Backoff::Fixed => 0,
-        Backoff::Exponential => number.saturating_sub(1).min(40),
-    };
-    let seconds = retry.from.saturating_mul(1_u64 << doublings);
-    let seconds = seconds.min(retry.up_to.max(retry.from)).max(1);
-    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+    tx.put(key.clone(), &done)?;
+    Ok(Before::Do(Some(key)))
 }
 
 /// What the expressions of a run see now.
@@ -265,7 +217,66 @@ fn scope(world: World<'_>, tx: &Tx<'_>, definition: &Definition, run: &Run) -> R
     {
         names = names.conversation(&conversation);
     }
-    Ok(names.things(run).scope())
+    let mut scope = names.things(run).scope();
+    scope.set_rows(tx.rows(&run.id));
+    Ok(scope)
+}
+
+/// A number that is another one each time a run comes to a step again, and the
+/// same for every try at it.
+pub(super) fn turn(run: &Run) -> String {
+    let places: Vec<String> = run.loops.iter().map(|one| one.at.to_string()).collect();
+    match places.is_empty() {
+        true => "0".to_owned(),
+        false => places.join("."),
+    }
+}
+
+/// What a step wanted done outside is done.
+pub(super) fn done(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    run: &mut Run,
+    step: &Step,
+    result: &Json,
+) -> Result<()> {
+    let own = match &step.action {
+        Action::Compose(compose) => {
+            return compose::written(world, tx, run, step, compose, result);
+        }
+        Action::Classify(classify) => answers::label(classify, result),
+        Action::Extract(extract) => answers::facts(extract, result),
+        Action::Notify(_) => Ok(json!({})),
+        _ => Ok(result.clone()),
+    };
+    match own {
+        Ok(own) => {
+            runs::note(tx, run, Some(&step.id), "done", &said(step, &own))?;
+            let result = work::result(tx, run, &own);
+            runs::pass(world, tx, run, result)
+        }
+        // A model may answer better when it is asked again.
+        Err(text) => runs::fail(world, tx, run, &text),
+    }
+}
+
+/// What came of a work, in a few words. What it said at length stands in the result.
+fn said(step: &Step, own: &Json) -> String {
+    match (&step.action, own.get("status"), own.get("label")) {
+        (Action::Http(_), Some(status), _) => format!("answered {status}"),
+        (Action::Classify(_), _, Some(Json::String(label))) => format!("it is {label:?}"),
+        (Action::Extract(_), ..) => "the model has read it".to_owned(),
+        (Action::Notify(_), ..) => "the program was told".to_owned(),
+        _ => "done".to_owned(),
+    }
+}
+
+/// The same for a run whose definition has to be looked up.
+fn scope_of(world: World<'_>, tx: &Tx<'_>, run: &Run) -> Result<Scope> {
+    match world.workflows.by_hash.get(&run.definition) {
+        Some(workflow) => scope(world, tx, &workflow.definition, run),
+        None => scope(world, tx, &Definition::default(), run),
+    }
 }
 
 fn failed(text: impl std::fmt::Display) -> Next {
@@ -285,6 +296,13 @@ fn act(
         Action::Wait(wait) => waits::wait(world, tx, run, wait, scope),
         Action::WaitFor(wait) => waits::wait_for(tx, run, wait),
         Action::Handoff(handoff) => texts::hand_over(world, tx, run, step, handoff, scope),
+        Action::Http(http) => outside::http(tx, run, step, http, scope),
+        Action::Uses(uses) => outside::uses(tx, run, step, uses, scope),
+        Action::Notify(notify) => outside::notify(world, tx, run, step, notify, scope),
+        Action::Classify(classify) => outside::classify(tx, run, step, classify, scope),
+        Action::Extract(extract) => outside::extract(tx, run, step, extract, scope),
+        Action::Compose(compose) => compose::begin(world, tx, run, step, compose, scope),
+        Action::Call(call) => outside::call(world, tx, run, step, call, scope),
         Action::Switch(switch) => flow::switch(tx, definition, run, step, switch, scope),
         Action::Split(split) => flow::split(tx, run, step, split),
         Action::ForEach(each) => Ok(things::for_each(definition, run, each, scope)),

@@ -16,11 +16,12 @@ use serde::de::DeserializeOwned;
 
 use super::{Command, Notice};
 use crate::model::{
-    Batch, Contact, ConversationId, Entries, Entry, Ids, Key, MessageId, Note, Notes, PhoneNumber,
-    Precondition, Revision, RunId, Task, Timer, Versioned, keys, record,
+    Batch, CallId, Contact, ConversationId, Entries, Entry, Ids, Key, MessageId, Note, Notes,
+    PhoneNumber, Precondition, Revision, RunId, Task, Timer, Versioned, keys, record,
 };
 use crate::planted::{Planted, planted};
 use crate::policy::pace::{Granted, Wanted};
+use crate::workflow::expression::{Brought, Rows};
 
 /// What is known: of the store, by key (a key that is not in it is not known),
 /// and of the schedules of the sending numbers.
@@ -164,6 +165,8 @@ pub(super) enum Follow {
     Advance(RunId),
     /// A run that this one may be waiting for has ended.
     Join(RunId),
+    /// A call that a run may be waiting for has ended.
+    CallEnded(RunId, CallId),
 }
 
 /// What a step came to, before it has an answer.
@@ -188,6 +191,9 @@ pub(super) struct Tx<'a> {
     /// Additions to timelines: whose, the number of the first, and they.
     notes: Vec<(RunId, u32, Vec<Note>)>,
     follow: VecDeque<Follow>,
+    /// Rows that a run's expressions asked for, while the step that asked is taken
+    /// again: they come with the input and are stored by what is made of them.
+    rows: Option<(RunId, Brought)>,
     pub(super) ids: Ids,
     pub(super) now: Timestamp,
 }
@@ -205,6 +211,7 @@ impl<'a> Tx<'a> {
             entries: Vec::new(),
             notes: Vec::new(),
             follow: VecDeque::new(),
+            rows: None,
             ids: Ids::new(now, seed),
             now,
         }
@@ -330,6 +337,24 @@ impl<'a> Tx<'a> {
         match self.notes.iter_mut().find(|(id, ..)| id == run) {
             Some((.., notes)) => notes.push(note),
             None => self.notes.push((run.clone(), number, vec![note])),
+        }
+    }
+
+    /// Brings the rows that a run's step asked for: a list of `{of, rows}`.
+    pub(super) fn bring_rows(&mut self, run: RunId, brought: &serde_json::Value) {
+        let one = |one: &serde_json::Value| {
+            let of: Rows = serde_json::from_value(one.get("of")?.clone()).ok()?;
+            Some((of, Arc::new(one.get("rows")?.clone())))
+        };
+        let all = brought.as_array().into_iter().flatten();
+        self.rows = Some((run, all.filter_map(one).collect()));
+    }
+
+    /// The rows that were brought for a run.
+    pub(super) fn rows(&self, run: &RunId) -> Brought {
+        match &self.rows {
+            Some((whose, rows)) if whose == run => rows.clone(),
+            _ => Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{CallId, Direction, PhoneNumber, Problem};
+use super::{CallId, Direction, PhoneNumber, Problem, RunId};
 
 /// Where a call is. The words are RevRing's, with `NO_ANSWER` and `BUSY` added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ pub struct Call {
     /// Whether `call.missed` or `call.completed` was raised for it; never twice.
     #[serde(default)]
     pub raised: bool,
+    /// The run whose step waits for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// What a voice agent is told about it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Json>,

@@ -11,7 +11,7 @@
 //! | `e` | event id, of the first | [`super::Entries`] of the feed, those of one commit |
 //! | `g` | key id | an API key, hashed |
 //! | `h` | workflow id, step and contact | the way that a `split` took for a contact |
-//! | `i` | message or call id | in flight: an attempt without an outcome |
+//! | `i` | message, call or run id | in flight: an attempt without an outcome, a step's work |
 //! | `j` | run id, number of the first | [`super::Notes`] of the run's timeline, those of one commit |
 //! | `k` | source, foreign id | dedupe and idempotency |
 //! | `l` | workflow id, enrollment key | [`super::Enrollment`] |
@@ -162,6 +162,11 @@ pub fn text_in_flight(id: &MessageId) -> Key {
 
 /// The mark of a call whose attempt has no outcome yet.
 pub fn call_in_flight(id: &CallId) -> Key {
+    key(b'i', &[id.as_str().as_bytes()])
+}
+
+/// The mark of a run whose step wants something done outside.
+pub fn work_in_flight(id: &RunId) -> Key {
     key(b'i', &[id.as_str().as_bytes()])
 }
 

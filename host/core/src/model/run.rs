@@ -54,6 +54,21 @@ pub enum Waiting {
         /// The timer that wakes it.
         timer: Key,
     },
+    /// The end of a call.
+    Call {
+        /// The call.
+        call: CallId,
+        /// The timer after which it waits no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timer: Option<Key>,
+    },
+    /// Something that the step wants done outside.
+    Work {
+        /// Which of the run's works it is.
+        number: u32,
+        /// The timer after which it waits no longer.
+        timer: Key,
+    },
     /// The end of other runs: its own branches, or a workflow that it called.
     Runs {
         /// Those runs.
@@ -134,6 +149,12 @@ pub struct Run {
     /// How often the step at the cursor has failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
+    /// Whether what it waits for are rows that an expression of its step wants.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wants_rows: bool,
+    /// How many works outside it has begun.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub works: u32,
     /// The `for_each` steps it is in, the innermost last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loops: Vec<Loop>,

@@ -10,7 +10,7 @@ use super::script::Position;
 use super::sending::problem;
 use super::story::Failure;
 use crate::engine::{Catalog, Finding, Input, PlaceResult, SendResult};
-use crate::model::{CallId, Head, Key, Message, MessageId, keys};
+use crate::model::{CallId, Head, Key, Message, MessageId, RunId, keys};
 
 impl Simulation {
     /// The host starts, as `runtime/start.rs` of the server does: definitions,
@@ -47,10 +47,14 @@ impl Simulation {
         }
         for mark in self.table(b'i') {
             let name = tail(&mark);
-            inputs.push(match (MessageId::parse(&name), CallId::parse(&name)) {
-                (Some(id), _) => Input::LostText(id),
-                (None, Some(id)) => Input::LostCall(id),
-                (None, None) => return Err(self.failure(format!("{mark:?} names nothing"))),
+            inputs.push(if let Some(id) = MessageId::parse(&name) {
+                Input::LostText(id)
+            } else if let Some(id) = RunId::parse(&name) {
+                Input::LostWork(id)
+            } else if let Some(id) = CallId::parse(&name) {
+                Input::LostCall(id)
+            } else {
+                return Err(self.failure(format!("{mark:?} names nothing")));
             });
         }
         let process = self.process;

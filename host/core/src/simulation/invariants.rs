@@ -186,7 +186,11 @@ impl Simulation {
         let wakes = match &run.waiting {
             None => false,
             Some(Waiting::Time { timer, .. }) => self.armed(Some(timer), &wake)?,
-            Some(Waiting::Retry { timer, .. }) => self.armed(Some(timer), &wake)?,
+            Some(Waiting::Call { timer: None, .. }) => true,
+            Some(Waiting::Call { timer, .. }) => self.armed(timer.as_ref(), &wake)?,
+            Some(Waiting::Retry { timer, .. } | Waiting::Work { timer, .. }) => {
+                self.armed(Some(timer), &wake)?
+            }
             Some(Waiting::Runs { runs, timer }) => {
                 let mut under_way = false;
                 for id in runs {

@@ -130,6 +130,7 @@ fn commit(
             Command::Send(gated) => format!("{} may leave", gated.message()),
             Command::Look(id) => format!("the list is asked for {id}"),
             Command::Place(_) => "the call may be placed".to_owned(),
+            Command::Work(work) => format!("step {} asks for {:?}", work.step, work.ask),
         });
     }
     parts.join("; ")

@@ -8,7 +8,9 @@ use super::driver::Simulation;
 use super::scenario::Fault;
 use super::script::Position;
 use super::story::{Failure, Told};
-use crate::engine::{self, Act, Answer, Command, Decision, Facts, InService, Input, Notice, World};
+use crate::engine::{
+    self, Act, Answer, Command, Decision, Facts, InService, Input, Notice, WorkResult, World,
+};
 use crate::model::{Message, keys, record};
 use crate::planted::{Planted, planted};
 
@@ -196,6 +198,15 @@ impl Simulation {
                 Command::Send(gated) => self.after(pause, Happening::Start(process, gated)),
                 Command::Look(id) => self.after(pause, Happening::Look(process, id)),
                 Command::Place(id) => self.after(pause, Happening::Place(process, id)),
+                // It is answered, or never: the timer of the run takes care of that.
+                Command::Work(work) => {
+                    if self.random.chance(900) {
+                        let pause = self.random.between(5, 5_000);
+                        let result = WorkResult::Done(serde_json::json!({ "label": "other" }));
+                        let input = Input::Worked(work.run, work.number, result);
+                        self.after(pause, Happening::Back(process, input));
+                    }
+                }
             }
         }
         match (input, &act.answer) {

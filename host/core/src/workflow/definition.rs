@@ -4,6 +4,7 @@
 mod action;
 mod flow;
 mod input;
+mod outside;
 mod trigger;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use super::expression::{Expression, Value};
 pub use action::*;
 pub use flow::*;
 pub use input::{BadInput, what};
+pub use outside::*;
 pub use trigger::*;
 
 /// The meaning of one workflow file.

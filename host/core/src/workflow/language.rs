@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Duration,
     /// A whole number.
     Count,
+    /// A number from 0 to 1.
+    Share,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A name of the configuration.
@@ -63,6 +65,8 @@ pub(crate) enum Kind {
     Weights,
     /// `fail`, `continue`, or a list of steps.
     OnError,
+    /// Names and types of things that are extracted.
+    Fields,
     /// Not read yet.
     Later,
 }

@@ -57,6 +57,7 @@ fn kind(kind: &Kind) -> Json {
         Kind::Condition => json!({ "type": ["string", "boolean"] }),
         Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+ ?[smhdw]$" }),
         Kind::Count => json!({ "type": "integer", "minimum": 0 }),
+        Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Phone => json!({ "type": "string", "pattern": "^\\+" }),
         Kind::TimeOfDay => json!({ "type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$" }),
@@ -93,6 +94,14 @@ fn kind(kind: &Kind) -> Json {
             "type": "object",
             "minProperties": 1,
             "additionalProperties": self::kind(&Kind::Count),
+        }),
+        Kind::Fields => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "string",
+                "pattern": "^(list\\[)?(string|number|boolean|datetime|date|phone)\\]?\\??$",
+            },
         }),
         Kind::OnError => json!({
             "anyOf": [

@@ -141,6 +141,8 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
         Waiting::Event { until, .. } => json!({ "for": "event", "until": until }),
         Waiting::Text { message } => json!({ "for": "text", "message": message }),
         Waiting::Retry { until, .. } => json!({ "for": "retry", "until": until }),
+        Waiting::Work { .. } => json!({ "for": "work" }),
+        Waiting::Call { call, .. } => json!({ "for": "call", "call": call }),
         Waiting::Runs { runs, .. } => json!({ "for": "runs", "runs": runs }),
     });
     json!({

@@ -12,7 +12,7 @@ use ringback_core::engine::{
 use ringback_core::model::{PhoneNumber, Secret};
 use ringback_core::schedule::Hours;
 
-use super::{Config, ConnectionConfig, Environment, LISTEN, Overrides, SETTLE, Server};
+use super::{Config, ConnectionConfig, Environment, LISTEN, Model, Overrides, SETTLE, Server};
 
 /// The zone of the made-up dentist.
 const ZONE: &str = "America/Chicago";
@@ -105,6 +105,13 @@ impl Config {
             },
             retention: Retention::default(),
             secrets: BTreeMap::new(),
+            http_hosts: Vec::new(),
+            models: named(
+                "default",
+                Some(Model::Scripted {
+                    answers: Vec::new(),
+                }),
+            ),
             connections: named("sim", Some(connection)),
             agents: named("front-desk", Some(agent)),
         }

@@ -6,6 +6,7 @@
 mod connectors;
 mod demo;
 mod diagnostic;
+mod outside;
 mod people;
 mod reader;
 mod retention;
@@ -29,6 +30,7 @@ use toml::de::{DeTable, DeValue};
 pub(crate) use connectors::{Connectors, Loaded};
 pub(crate) use demo::write_demo_workflows;
 pub(crate) use diagnostic::{Diagnostic, Severity};
+pub(crate) use outside::Model;
 pub(crate) use schema::schema;
 #[cfg(test)]
 pub(crate) use secrets::SecretFile;
@@ -79,14 +81,11 @@ pub(crate) struct Config {
     /// `[retention]`
     pub retention: Retention,
     /// `[secrets]`, by the names that workflow files use.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "read here so that a missing one is said; workflow files name none yet"
-        )
-    )]
     pub secrets: BTreeMap<String, Secret>,
+    /// `[http]`: hosts of the own network that workflows may reach.
+    pub http_hosts: Vec<String>,
+    /// `[models.…]`
+    pub models: BTreeMap<String, Model>,
     /// `[connections.…]`
     pub connections: BTreeMap<String, ConnectionConfig>,
     /// `[agents.…]`, by id.

@@ -89,6 +89,11 @@ pub(crate) fn schema() -> Json {
             "limits": object(&limits, &[]),
             "retention": object(&retention, &[]),
             "secrets": named(secret()),
+            "http": object(&json!({ "hosts": list(json!({ "type": "string", "pattern": "^https?://" })) }), &[]),
+            "models": named(object(
+                &json!({ "connector": { "const": "scripted" }, "answers": list(text()) }),
+                &["connector"],
+            )),
             "connections": named(connection),
             "agents": named(agent),
         }),

@@ -53,6 +53,8 @@ pub(super) fn read(
     let limits = limits(&mut root);
     let retention = super::retention::retention(&mut root);
     let secrets = named_secrets(&mut root, &sources);
+    let http_hosts = super::outside::hosts(&mut root);
+    let models = super::outside::models(&mut root);
     let (connections, places) = connections(&mut root, &sources);
     let agents = people::agents(&mut root, &connections, &sources);
     later(&mut root);
@@ -72,6 +74,8 @@ pub(super) fn read(
         limits,
         retention,
         secrets,
+        http_hosts,
+        models,
         connections,
         agents,
     };
@@ -401,7 +405,7 @@ fn is_name(name: &str) -> bool {
 /// Sections of later releases. Nothing of this release would use models, tools
 /// and grants, so they are ignored with a word.
 fn later(root: &mut Section<'_>) {
-    for name in ["models", "tools", "grants"] {
+    for name in ["tools", "grants"] {
         if let Some(item) = root.take(name) {
             let help = "it is ignored";
             item.warning(format!("[{name}] {NOT_YET}"), Some(help));

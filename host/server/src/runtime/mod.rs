@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod connectors;
 mod files;
 mod hosts;
+mod outside;
 mod pacing;
 mod perform;
 pub(crate) mod plugins;
@@ -21,6 +22,7 @@ mod wire;
 pub(crate) mod tests;
 
 pub(crate) use connectors::{Connector, Connectors};
+pub(crate) use outside::Outside;
 pub(crate) use start::start;
 pub(crate) use state::{Error, Host, Parts};
 pub(crate) use wire::Requests;

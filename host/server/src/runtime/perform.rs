@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ringback_core::engine::{
-    Command, Facts, Finding, Gated, Input, PlaceResult, SendResult, Voice,
+    Command, Facts, Finding, Gated, Input, PlaceResult, SendResult, Voice, WorkResult,
 };
 use ringback_core::model::{Call, CallId, Message, MessageId, Problem, keys};
 use ringback_sandbox::contract::calling::{CallStep, OutgoingCall, Script};
@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::connectors::{Connector, Connectors};
 use super::wire::{Wire, retry_after};
-use super::{Host, clock};
+use super::{Host, clock, outside};
 
 /// How many requests one talk with a provider may have.
 const TALK: usize = 8;
@@ -41,6 +41,14 @@ pub(super) async fn perform(host: &Arc<Host>, permit: Permit<Command>, known: Fa
                 warn!(call = %call, "the call was not placed: {}", problem.text);
             }
             host.conclude(Input::Placed(call, result), known).await;
+        }
+        Command::Work(work) => {
+            let result = outside::work(host, &work).await;
+            if let WorkResult::Failed { problem, .. } | WorkResult::Unknown(problem) = &result {
+                warn!(run = %work.run, step = work.step, "not done: {}", problem.text);
+            }
+            host.conclude(Input::Worked(work.run, work.number, result), known)
+                .await;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_core::engine::Input;
-use ringback_core::model::{CallId, Key, MessageId, Versioned, keys};
+use ringback_core::model::{CallId, Key, MessageId, RunId, Versioned, keys};
 use ringback_store::Direction;
 use tracing::warn;
 
@@ -79,13 +79,15 @@ async fn recover(host: &Arc<Host>) -> Result<usize, Error> {
 async fn settle(host: &Arc<Host>, open: &[(Key, Versioned)]) -> Result<(), Error> {
     for (key, _) in open {
         let id = String::from_utf8_lossy(key.as_bytes().get(2..).unwrap_or_default()).into_owned();
-        let input = match (MessageId::parse(&id), CallId::parse(&id)) {
-            (Some(message), _) => Input::LostText(message),
-            (None, Some(call)) => Input::LostCall(call),
-            (None, None) => {
-                warn!("an attempt without an outcome has the unreadable name {id:?}");
-                continue;
-            }
+        let input = if let Some(message) = MessageId::parse(&id) {
+            Input::LostText(message)
+        } else if let Some(run) = RunId::parse(&id) {
+            Input::LostWork(run)
+        } else if let Some(call) = CallId::parse(&id) {
+            Input::LostCall(call)
+        } else {
+            warn!("an attempt without an outcome has the unreadable name {id:?}");
+            continue;
         };
         host.take_anyway(&input).await?;
     }

@@ -17,6 +17,7 @@ use super::clock;
 use super::connectors::Connectors;
 use super::files::Files;
 use super::files::stored::Remembered;
+use super::outside::Outside;
 use super::pacing::Pacing;
 use super::timers::Timers;
 
@@ -58,6 +59,8 @@ pub(crate) struct Parts {
     pub setup: Setup,
     /// Accounts at providers, with their components.
     pub connectors: Connectors,
+    /// What steps may reach beside texts and calls.
+    pub outside: Outside,
     /// Where providers reach us, without a slash at the end.
     pub base_url: String,
 }
@@ -69,6 +72,7 @@ pub(crate) struct Host {
     pub(super) setup: ArcSwap<Setup>,
     pub(super) catalog: ArcSwap<Catalog>,
     pub(super) connectors: ArcSwap<Connectors>,
+    pub(super) outside: ArcSwap<Outside>,
     pub(super) files: ArcSwap<Files>,
     /// What the store knows of the files.
     pub(super) remembered: ArcSwap<Remembered>,
@@ -95,6 +99,7 @@ impl Host {
             setup: ArcSwap::from_pointee(parts.setup),
             catalog: ArcSwap::default(),
             connectors: ArcSwap::from_pointee(parts.connectors),
+            outside: ArcSwap::from_pointee(parts.outside),
             files: ArcSwap::default(),
             remembered: ArcSwap::default(),
             timers: Timers::default(),
@@ -139,6 +144,11 @@ impl Host {
         self.connectors.load_full()
     }
 
+    /// What steps may reach beside texts and calls.
+    pub(super) fn outside(&self) -> Arc<Outside> {
+        self.outside.load_full()
+    }
+
     /// Where providers reach us, without a slash at the end.
     pub(crate) fn base_url(&self) -> Arc<String> {
         self.base_url.load_full()
@@ -147,9 +157,16 @@ impl Host {
     /// Takes another configuration into use, for everything that is decided from
     /// now on. Workflow files that had problems are read again: it may have been
     /// the configuration that lacked a name.
-    pub(crate) fn configure(&self, setup: Setup, connectors: Connectors, base_url: String) {
+    pub(crate) fn configure(
+        &self,
+        setup: Setup,
+        connectors: Connectors,
+        outside: Outside,
+        base_url: String,
+    ) {
         self.setup.store(Arc::new(setup));
         self.connectors.store(Arc::new(connectors));
+        self.outside.store(Arc::new(outside));
         self.base_url.store(Arc::new(base_url));
         self.files
             .store(Arc::new(self.files.load().to_read_again()));

@@ -61,7 +61,7 @@ pub(super) fn parallel(
 }
 
 /// The timer after which a step is given up.
-fn limit(tx: &mut Tx<'_>, run: &Run, step: &Step) -> Result<Option<Key>> {
+pub(super) fn limit(tx: &mut Tx<'_>, run: &Run, step: &Step) -> Result<Option<Key>> {
     let Some(seconds) = step.timeout else {
         return Ok(None);
     };

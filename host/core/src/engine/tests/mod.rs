@@ -6,6 +6,7 @@ mod flow;
 mod gate;
 mod golden;
 mod inbound;
+mod outside;
 mod pace;
 mod replay;
 mod reports;

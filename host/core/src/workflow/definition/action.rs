@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallFilter, CallWorkflow, ForEach, Parallel, Split, Switch, TextFilter};
+use super::{
+    Call, CallFilter, CallWorkflow, Classify, Compose, Extract, ForEach, Http, Notify, Parallel,
+    Split, Switch, TextFilter, Uses,
+};
 use crate::workflow::expression::{Expression, Template, Value};
 
 /// One step: one action, and when it is done.
@@ -112,6 +115,20 @@ pub enum Action {
     Parallel(Parallel),
     /// Starts another workflow.
     CallWorkflow(CallWorkflow),
+    /// Makes a request.
+    Http(Http),
+    /// Calls a plugin's step.
+    Uses(Uses),
+    /// Tells a person of the business.
+    Notify(Notify),
+    /// Asks a model which label fits a text.
+    Classify(Classify),
+    /// Asks a model what a text says.
+    Extract(Extract),
+    /// Lets a model write a text, and sends it.
+    Compose(Compose),
+    /// Places a call.
+    Call(Call),
     /// Sets values, visible under `vars` in later steps.
     Set(Set),
     /// Writes a line into the run's timeline.
@@ -143,6 +160,13 @@ impl Action {
             Self::ForEach(_) => "for_each",
             Self::Parallel(_) => "parallel",
             Self::CallWorkflow(_) => "call_workflow",
+            Self::Http(_) => "http",
+            Self::Uses(_) => "uses",
+            Self::Notify(_) => "notify",
+            Self::Classify(_) => "classify",
+            Self::Extract(_) => "extract",
+            Self::Compose(_) => "compose",
+            Self::Call(_) => "call",
             Self::Set(_) => "set",
             Self::Log(_) => "log",
             Self::Stop(_) => "stop",

@@ -14,7 +14,17 @@ use crate::workflow::duration;
 const MAX_TEXT: usize = 64 * 1024;
 
 /// Functions, for messages and checks at load.
-pub(crate) const FUNCTIONS: &[&str] = &["now", "ago", "in_hours", "next_open", "segments", "range"];
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "now",
+    "ago",
+    "in_hours",
+    "next_open",
+    "segments",
+    "range",
+    "csv",
+    "json",
+    "leads",
+];
 
 /// Filters, for messages and checks at load.
 pub(crate) const FILTERS: &[&str] = &[
@@ -78,7 +88,7 @@ pub(crate) const TESTS: &[&str] = &[
 ];
 
 /// Functions that the language will have.
-pub(crate) const LATER_FUNCTIONS: &[&str] = &["csv", "leads"];
+pub(crate) const LATER_FUNCTIONS: &[&str] = &["leads"];
 
 /// Filters that the language will have.
 pub(crate) const LATER_FILTERS: &[&str] = &["tracked", "transcript_text"];
@@ -133,6 +143,7 @@ pub(crate) fn install(env: &mut Environment<'static>) {
     env.add_filter("replace", replace);
     env.add_filter("join", join);
     install_builtin(env);
+    super::rows::install(env);
 
     env.add_test("due_in", due_in);
     env.add_test("opted_out", opted_out);
@@ -181,11 +192,11 @@ fn install_builtin(env: &mut Environment<'static>) {
     env.add_test("in", tests::is_in);
 }
 
-fn fail(message: String) -> Error {
+pub(super) fn fail(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
-fn scope(state: &State) -> Result<Arc<Inner>, Error> {
+pub(super) fn scope(state: &State) -> Result<Arc<Inner>, Error> {
     state
         .lookup(HIDDEN)
         .and_then(|value| value.downcast_object::<Root>())

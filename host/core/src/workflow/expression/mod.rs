@@ -8,6 +8,7 @@ mod json;
 mod lexer;
 mod library;
 mod redact;
+mod rows;
 mod scope;
 mod time;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub use error::Error;
+pub use rows::{Brought, Rows};
 pub use scope::{NoServices, Scope, Services};
 
 pub(crate) use lexer::{Use, UseKind, uses_of_expression, uses_of_template};
@@ -269,9 +271,38 @@ pub enum Value {
     Expression(Expression),
     /// Text with `{{ … }}` in it.
     Template(Template),
+    /// A list with such values in it.
+    List(Vec<Self>),
+    /// Names with such values.
+    Map(Vec<(String, Self)>),
 }
 
 impl Value {
+    /// The same as a literal, where nothing in it is to be filled in.
+    pub(crate) fn literal(self) -> Self {
+        match self {
+            Self::List(items) if items.iter().all(|one| matches!(one, Self::Literal(_))) => {
+                let json = |one| match one {
+                    Self::Literal(json) => Some(json),
+                    _ => None,
+                };
+                Self::Literal(Json::Array(items.into_iter().filter_map(json).collect()))
+            }
+            Self::Map(entries)
+                if entries
+                    .iter()
+                    .all(|(_, one)| matches!(one, Self::Literal(_))) =>
+            {
+                let json = |(name, one)| match one {
+                    Self::Literal(json) => Some((name, json)),
+                    _ => None,
+                };
+                Self::Literal(Json::Object(entries.into_iter().filter_map(json).collect()))
+            }
+            other => other,
+        }
+    }
+
     /// The value in a scope.
     ///
     /// # Errors
@@ -282,6 +313,18 @@ impl Value {
             Self::Literal(json) => Ok(json.clone()),
             Self::Expression(expression) => expression.eval(scope),
             Self::Template(template) => template.render(scope).map(Json::String),
+            Self::List(items) => {
+                let items: Result<Vec<Json>, Error> =
+                    items.iter().map(|item| item.eval(scope)).collect();
+                items.map(Json::Array)
+            }
+            Self::Map(entries) => {
+                let mut map = serde_json::Map::new();
+                for (name, value) in entries {
+                    map.insert(name.clone(), value.eval(scope)?);
+                }
+                Ok(Json::Object(map))
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use minijinja::value::{Object, Value as Jinja};
 use serde_json::Value as Json;
 
+use super::rows::{Brought, Rows, Wanted};
 use super::time::Time;
 
 /// What an expression may ask beyond its values. Answers must depend on the
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     contact_zone: Option<Zone>,
     business_zone: Option<Zone>,
     pub(crate) services: Arc<dyn Services>,
+    pub(crate) rows: Arc<Wanted>,
 }
 
 #[derive(Clone)]
@@ -117,6 +119,7 @@ impl Scope {
                 contact_zone: None,
                 business_zone: None,
                 services,
+                rows: Arc::default(),
             }),
         }
     }
@@ -162,6 +165,17 @@ impl Scope {
     pub fn contact_zone(&mut self, zone: TimeZone) -> &mut Self {
         Arc::make_mut(&mut self.inner).contact_zone = Some(lazy(move || zone));
         self
+    }
+
+    /// Gives it rows from outside.
+    pub fn set_rows(&mut self, rows: Brought) -> &mut Self {
+        Arc::make_mut(&mut self.inner).rows = Arc::new(Wanted::with(rows));
+        self
+    }
+
+    /// The rows that an evaluation asked for and failed without.
+    pub fn missing_rows(&self) -> Vec<Rows> {
+        self.inner.rows.missing()
     }
 
     /// The value of a root, as it was set.
@@ -229,7 +243,7 @@ impl Object for Root {
 }
 
 /// JSON as a template value. A text stays a text, whatever braces it holds.
-fn translate(key: &str, json: &Json) -> Jinja {
+pub(super) fn translate(key: &str, json: &Json) -> Jinja {
     match json {
         Json::Null => Jinja::from(()),
         Json::Bool(b) => Jinja::from(*b),

@@ -130,7 +130,7 @@ pub(crate) static STEP: &[Key] = &[
         Kind::OnError,
         "What happens when it has failed for good. Without it: the run fails.",
     ),
-    later("with"),
+    key("with", Kind::Value, "With uses: what the plugin is given."),
 ];
 
 static RETRY: &[Key] = &[

@@ -1,11 +1,12 @@
 //! From the values of a block to the definition's actions: which form was
 //! written, and who makes the action of it.
 
+mod outside;
 mod texts;
 mod triggers;
 mod waits;
 
-use super::super::definition::{Action, CallWorkflow, Log, Set, Split, Stop};
+use super::super::definition::{Action, Call, CallWorkflow, Extract, Log, Set, Split, Stop, Uses};
 use super::super::language::{Form, Long};
 use super::super::yaml::{Kind as Yaml, Node, Span};
 use super::reader::{Reader, Record};
@@ -56,6 +57,26 @@ impl Reader<'_> {
             "wait" => self.wait(&mut record, at).map(Action::Wait),
             "wait_for" => waits::wait_for(&mut record, word, timeout).map(Action::WaitFor),
             "handoff" => texts::handoff(&mut record).map(Action::Handoff),
+            "http" => self.http(&mut record, at).map(Action::Http),
+            "uses" => Some(Action::Uses(Uses {
+                plugin: record.text("plugin")?,
+                with: None,
+            })),
+            "notify" => self.notify(&mut record, at).map(Action::Notify),
+            "classify" => self.classify(&mut record).map(Action::Classify),
+            "extract" => Some(Action::Extract(Extract {
+                text: record.value("text")?,
+                fields: record.fields("fields")?,
+                model: record.text("model"),
+            })),
+            "compose" => outside::compose(&mut record).map(Action::Compose),
+            "call" => Some(Action::Call(Call {
+                agent: record.text("agent"),
+                to: record.value("to"),
+                variables: record.value("variables"),
+                ring_for: record.number("ring_for"),
+                wait: record.choice("wait").unwrap_or_default(),
+            })),
             "split" => Some(Action::Split(Split {
                 arms: record.weights(word)?,
             })),

@@ -14,7 +14,6 @@ impl Reader<'_> {
     /// One of the three forms.
     pub(super) fn any(&mut self, kind: &Kind, node: &Node, key: &str) -> Option<Value> {
         let Yaml::Scalar { text, plain } = &node.kind else {
-            let json = self.json(node, "write the whole value as ${{ … }}")?;
             if matches!(kind, Kind::PhoneValue) {
                 self.error(
                     node.span,
@@ -22,7 +21,7 @@ impl Reader<'_> {
                 );
                 return None;
             }
-            return Some(Value::Literal(json));
+            return self.nested(node, key);
         };
         if let Some(source) = self.whole(node.span, text)? {
             return self.condition(node.span, source).map(Value::Expression);
@@ -37,6 +36,26 @@ impl Reader<'_> {
                 .map(|n| Value::Literal(Json::from(n)));
         }
         self.literal(node.span, text, *plain).map(Value::Literal)
+    }
+
+    /// A list or a map with values in it; one that is all literal is a literal.
+    fn nested(&mut self, node: &Node, key: &str) -> Option<Value> {
+        let value = match &node.kind {
+            Yaml::Refused => return None,
+            Yaml::Scalar { .. } => return self.any(&Kind::Value, node, key),
+            Yaml::List(items) => {
+                let read: Vec<_> = items.iter().map(|item| self.nested(item, key)).collect();
+                Value::List(read.into_iter().collect::<Option<_>>()?)
+            }
+            Yaml::Map(entries) => {
+                let read: Vec<_> = entries
+                    .iter()
+                    .map(|(name, value)| Some((name.text.clone(), self.nested(value, key)?)))
+                    .collect();
+                Value::Map(read.into_iter().collect::<Option<_>>()?)
+            }
+        };
+        Some(value.literal())
     }
 
     /// The source inside `${{ … }}`; the outer none after a message.

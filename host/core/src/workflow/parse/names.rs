@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::super::definition::{Action, Step};
+use super::super::definition::{Action, FieldType, Step};
 use super::super::diagnostic::Severity;
 use super::super::duration::{self, short};
 use super::super::known::nearest;
@@ -213,7 +213,17 @@ fn step_field(
     let (Some(form), Some(field)) = (form, field) else {
         return;
     };
-    let all = || form.results.iter().chain(RESULTS).copied();
+    // What a plugin gives, and what the file itself names.
+    let own: &[(String, FieldType)] = match draft.and_then(|draft| draft.step.as_ref()) {
+        Some(Step {
+            action: Action::Extract(extract),
+            ..
+        }) => &extract.fields,
+        _ if form.results.contains(&"*") => return,
+        _ => &[],
+    };
+    let own = || own.iter().map(|(name, _)| name.as_str());
+    let all = || form.results.iter().chain(RESULTS).copied().chain(own());
     if !all().any(|known| known == field) {
         let full = format!("{id}.{field}");
         let span = reader.locate(site.span, &full);

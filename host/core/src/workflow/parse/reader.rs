@@ -4,7 +4,7 @@
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::duration::short;
 use super::super::known::{Known, nearest};
-use super::super::language::{Key, Names};
+use super::super::language::{Key, Names, STEP};
 use super::super::yaml::{self, Kind as Yaml, Node, Span};
 use super::values::Datum;
 use crate::workflow::expression::Use;
@@ -284,6 +284,13 @@ impl<'s> Reader<'s> {
                     continue;
                 }
                 let names = keys.iter().filter(|k| !k.is_later()).map(|k| k.name);
+                let beside = |key: &Key| key.name == name.text && what != "a step";
+                if STEP.iter().any(beside) && self.step.is_some() {
+                    let help = format!("it stands beside {what}, as a key of the step");
+                    let message = format!("unknown key `{}` in {what}", name.text);
+                    self.error_help(name.span, message, help);
+                    continue;
+                }
                 meant.extend(nearest(&name.text, names.clone()));
                 self.unknown(name.span, "key", &name.text, names);
                 continue;

@@ -112,9 +112,12 @@ pub(super) fn nobody_to_text(
     let scheduled = triggers
         .iter()
         .any(|trigger| matches!(trigger.on, On::Schedule(_)));
-    let needs = drafts
-        .iter()
-        .find(|draft| matches!(draft.word, "send" | "wait_for" | "handoff"));
+    let needs = drafts.iter().find(|draft| {
+        matches!(
+            draft.word,
+            "send" | "compose" | "call" | "wait_for" | "handoff"
+        )
+    });
     if let (true, false, Some(draft), Some((key, _))) = (
         scheduled,
         contact,

@@ -44,6 +44,8 @@ pub(super) struct Common {
     timeout: Option<u64>,
     retry: Option<Retry>,
     on_error: Option<OnError>,
+    /// What a plugin is given.
+    with: Option<crate::workflow::expression::Value>,
 }
 
 impl Drafts {
@@ -144,11 +146,7 @@ fn step(reader: &mut Reader<'_>, drafts: &mut Drafts, node: &Node) {
         if let Some(action) = language::action(&key.text) {
             actions.push((action, key, value));
         } else if STEP.iter().any(|known| known.name == key.text) {
-            // `uses` and its `with` are one message, not two.
-            let with_uses = key.text == "with" && entries.iter().any(|(key, _)| key.text == "uses");
-            if !with_uses {
-                common.push((key.clone(), value.clone()));
-            }
+            common.push((key.clone(), value.clone()));
         } else {
             let words = ACTIONS.iter().filter(|a| a.form.is_some()).map(|a| a.word);
             let keys = STEP
@@ -214,7 +212,10 @@ fn step(reader: &mut Reader<'_>, drafts: &mut Drafts, node: &Node) {
         Some(block) => (block.action, block.jumps),
         None => {
             let timeout = common.timeout.filter(|_| action.word == "wait_for");
-            let made = reader.action(action.word, form, key.span, value, timeout);
+            let mut made = reader.action(action.word, form, key.span, value, timeout);
+            if let Some(Action::Uses(uses)) = &mut made {
+                uses.with = common.with.take();
+            }
             (made, Vec::new())
         }
     };
@@ -265,6 +266,15 @@ fn common(
     {
         reader.error(span, "`timeout` is given twice for this `wait_for`");
     }
+    if let Some(span) = record.place("with")
+        && word != "uses"
+    {
+        let help = match word {
+            "call_workflow" => "write call_workflow: { name: …, with: { … } }",
+            _ => "it is what a plugin is given: uses: name, with: { … }",
+        };
+        reader.error_help(span, format!("`{word}` takes no `with` beside it"), help);
+    }
     let useless: &[(&str, &str)] = match word {
         "wait" | "set" | "log" | "stop" | "switch" | "split" | "for_each" => &[
             ("timeout", "it takes no time of its own"),
@@ -307,6 +317,7 @@ fn common(
         timeout: record.number("timeout"),
         retry,
         on_error,
+        with: record.value("with"),
     }
 }
 
@@ -349,5 +360,5 @@ fn check_id(reader: &mut Reader<'_>, id: &str, span: Span, before: &[Draft]) {
 /// Words of the expression language.
 pub(super) const RESERVED: &[&str] = &[
     "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else",
-    "for", "loop", "self", "csv", "leads",
+    "for", "loop", "self", "leads",
 ];

@@ -3,9 +3,11 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::super::definition::{Awaited, DayWindow, InputKind, InputType, TimeOfDay, Trigger};
+use super::super::definition::{
+    Awaited, DayWindow, FieldType, InputKind, InputType, TimeOfDay, Trigger,
+};
 use super::super::duration::{self, short};
-use super::super::language::Kind;
+use super::super::language::{Kind, RESULTS};
 use super::super::yaml::{Kind as Yaml, Node, Span};
 use super::forms::marked;
 use super::reader::{Reader, Record};
@@ -19,6 +21,7 @@ pub(crate) enum Datum {
     Condition(Expression),
     Pattern(Pattern),
     Number(u64),
+    Share(f64),
     Choice(&'static str),
     Time(TimeOfDay),
     Window(DayWindow),
@@ -28,6 +31,7 @@ pub(crate) enum Datum {
     Block(Record),
     Constants(Map<String, Json>),
     Weights(Vec<(String, u32)>),
+    Fields(Vec<(String, FieldType)>),
     Triggers(Vec<Trigger>),
     Events(Vec<Awaited>, Option<u64>),
     /// There, but not as it should be; a message was given.
@@ -55,6 +59,7 @@ take! {
     condition: Condition -> Expression,
     pattern: Pattern -> Pattern,
     number: Number -> u64,
+    share: Share -> f64,
     word: Choice -> &'static str,
     time: Time -> TimeOfDay,
     window: Window -> DayWindow,
@@ -63,6 +68,7 @@ take! {
     record: Block -> Record,
     constants: Constants -> Map<String, Json>,
     weights: Weights -> Vec<(String, u32)>,
+    fields: Fields -> Vec<(String, FieldType)>,
     triggers: Triggers -> Vec<Trigger>,
 }
 
@@ -104,6 +110,7 @@ impl Reader<'_> {
             Kind::Triggers => return Some(Datum::Triggers(self.triggers(node))),
             Kind::Events => return self.events(node),
             Kind::Weights => return self.weights(node, key),
+            Kind::Fields => return self.fields(node, key),
             // Lists of steps are read for themselves, when all else is known.
             Kind::Steps | Kind::Branches | Kind::Cases | Kind::Later => return None,
             Kind::OnError if matches!(node.kind, Yaml::List(_)) => return None,
@@ -154,6 +161,12 @@ impl Reader<'_> {
                 .filter(|n| *n <= 100_000)
                 .map(Datum::Number)
                 .ok_or_else(|| format!("`{key}` must be a whole number, not `{}`", short(text))),
+            Kind::Share => text
+                .parse::<f64>()
+                .ok()
+                .filter(|share| (0.0..=1.0).contains(share))
+                .map(Datum::Share)
+                .ok_or_else(|| format!("`{key}` must be a number from 0 to 1, not `{}`", short(text))),
             Kind::Choice(words) => match words.iter().find(|word| **word == text) {
                 Some(word) => Ok(Datum::Choice(word)),
                 None => {
@@ -266,6 +279,43 @@ impl Reader<'_> {
         }
         let what = format!("value of `{key}`:");
         self.unknown(span, &what, text, words.iter().copied());
+    }
+
+    /// `{ when: "datetime?", all: "list[string]" }`
+    fn fields(&mut self, node: &Node, key: &str) -> Option<Datum> {
+        let Some(Datum::Map(read)) = self.map(&Kind::Text, node, key) else {
+            return None;
+        };
+        let mut fields = Vec::new();
+        for (name, datum) in read {
+            let Datum::Text(text) = datum else {
+                continue;
+            };
+            match FieldType::parse(&text) {
+                Some(_) if RESULTS.contains(&name.as_str()) => {
+                    let span = self.locate(node.span, &name);
+                    let message =
+                        format!("every result has a `{name}` of its own; choose another name");
+                    self.error(span, message);
+                    return None;
+                }
+                Some(kind) => fields.push((name, kind)),
+                None => {
+                    let span = self.locate(node.span, &text);
+                    self.error_help(
+                        span,
+                        format!("`{}` is not a type", short(&text)),
+                        "there is: string, number, boolean, datetime, date, phone; `?` behind it when it may be missing; list[…] for several",
+                    );
+                    return None;
+                }
+            }
+        }
+        if fields.is_empty() {
+            self.error(node.span, format!("`{key}` names nothing"));
+            return None;
+        }
+        Some(Datum::Fields(fields))
     }
 
     /// `{ a: 50, b: 50 }`

@@ -407,6 +407,49 @@ conf/ringback.toml:11:23: error: `connections.c.segments_per_second` must be a n
 }
 
 #[test]
+fn what_workflows_may_reach() {
+    insta::assert_snapshot!(named(r#"
+[http]
+hosts = ["127.0.0.1:9000", "http://10.0.0.1/path", "http://10.0.0.1:8080", "ftp://a"]
+timeout = "5s"
+[models.default]
+connector = "scripted"
+answers = ["one"]
+temperature = 1
+[models.other]
+[agents.a]
+connection = "main"
+[connections.main]
+connector = "x"
+"#), @r#"
+conf/ringback.toml:4:10: error: "127.0.0.1:9000" is not the address of a host
+  4 | hosts = ["127.0.0.1:9000", "http://10.0.0.1/path", "http://10.0.0.1:8080", "ftp://a"]
+    |          ^^^^^^^^^^^^^^^^
+  help: write it like "http://127.0.0.1:9000", without a path
+conf/ringback.toml:4:28: error: "http://10.0.0.1/path" is not the address of a host
+  4 | hosts = ["127.0.0.1:9000", "http://10.0.0.1/path", "http://10.0.0.1:8080", "ftp://a"]
+    |                            ^^^^^^^^^^^^^^^^^^^^^^
+  help: write it like "http://127.0.0.1:9000", without a path
+conf/ringback.toml:4:76: error: "ftp://a" is not the address of a host
+  4 | hosts = ["127.0.0.1:9000", "http://10.0.0.1/path", "http://10.0.0.1:8080", "ftp://a"]
+    |                                                                            ^^^^^^^^^
+  help: write it like "http://127.0.0.1:9000", without a path
+conf/ringback.toml:5:1: error: unknown key `timeout` in `http`
+  5 | timeout = "5s"
+    | ^^^^^^^
+  help: there are: hosts
+conf/ringback.toml:9:1: error: unknown key `temperature` in `models.default`
+  9 | temperature = 1
+    | ^^^^^^^^^^^
+  help: there are: connector, answers
+conf/ringback.toml:10:9: error: `models.other.connector` is missing
+  10 | [models.other]
+     |         ^^^^^
+  help: add connector = "scripted"
+"#);
+}
+
+#[test]
 fn later_releases() {
     insta::assert_snapshot!(named(r#"
 [models.default]
@@ -422,10 +465,10 @@ fold = "8s"
 [connections.main]
 connector = "x"
 "#), @r#"
-conf/ringback.toml:3:2: warning: [models] is not available in this version yet
-  3 | [models.default]
-    |  ^^^^^^
-  help: it is ignored
+conf/ringback.toml:4:1: warning: the model connector "openai" is not available in this version yet
+  4 | connector = "openai"
+    | ^^^^^^^^^
+  help: it is ignored; there is: scripted
 conf/ringback.toml:5:2: warning: [tools] is not available in this version yet
   5 | [tools.free_slots]
     |  ^^^^^

@@ -169,6 +169,11 @@ impl World {
             store,
             setup,
             connectors: Connectors::new(BTreeMap::new(), requests),
+            outside: crate::runtime::Outside::new(&crate::config::Config::demo(
+                &crate::config::Overrides::default(),
+                &crate::config::System,
+            ))
+            .unwrap(),
             base_url: "http://127.0.0.1:1".to_owned(),
         };
         let host = start(parts, folder.path().to_owned()).await.unwrap();

@@ -1,6 +1,76 @@
 //! What a step can do, and how it is written.
 
-use super::super::{Action, Form, Key, Kind, Long, Names, key, required};
+use super::super::{Action, Form, Key, Kind, Long, Names, key, later, required};
+
+/// The result is whatever a plugin gives, so no field of it is unknown.
+pub(crate) const OPEN: &[&str] = &["*"];
+
+const MODEL: Key = key(
+    "model",
+    Kind::Text,
+    "A name of [models]. Without it: the agent's, or default.",
+);
+
+static COMPOSE: &[Key] = &[
+    key(
+        "agent",
+        Kind::Name(Names::Agents),
+        "Whose number it comes from. Without it: the run's agent.",
+    ),
+    required("prompt", Kind::Template, "What to write."),
+    key(
+        "history",
+        Kind::Count,
+        "How many of the last texts the model sees. Without it: 20.",
+    ),
+    key(
+        "tools",
+        Kind::List(&Kind::Text),
+        "Names of [tools] that the model may call.",
+    ),
+    key(
+        "max_segments",
+        Kind::Count,
+        "The longest text. Without it: 3 segments.",
+    ),
+    key(
+        "fallback",
+        Kind::Template,
+        "What is sent when the model cannot be asked, or its words are refused.",
+    ),
+    key("guard", Kind::Block(GUARD), "What the text must not be."),
+    key(
+        "on_guard_fail",
+        Kind::Choice(&["fallback", "fail", "skip", "handoff"]),
+        "What happens to a text that the guard refuses. Without it: fallback.",
+    ),
+    later("approve"),
+    key("append", Kind::Template, "Set behind the model's words."),
+    key(
+        "builder",
+        Kind::Text,
+        "A plugin that builds the prompt. Without it: the default one.",
+    ),
+    MODEL,
+];
+
+static GUARD: &[Key] = &[
+    key(
+        "never_say",
+        Kind::List(&Kind::Text),
+        "Words that must not be in it.",
+    ),
+    key(
+        "must_ground",
+        Kind::List(&Kind::Choice(&["price", "opening_hours"])),
+        "What it may only say when it stands in what the model was given.",
+    ),
+    key(
+        "min_confidence",
+        Kind::Share,
+        "How sure the model must be, from 0 to 1; for models that say so.",
+    ),
+];
 
 /// The keys of a `for_each`.
 pub(super) const IN: Key = required("in", Kind::Value, "A list.");
@@ -62,6 +132,15 @@ pub(crate) static ACTIONS: &[Action] = &[
             ]),
             short: Some(key("body", Kind::Template, "The text.")),
             results: &["message", "status", "deferred", "reason", "segments"],
+        }),
+    },
+    Action {
+        word: "compose",
+        about: "Lets a model write a text, and sends it to the contact.",
+        form: Some(Form {
+            keys: Long::Block(COMPOSE),
+            short: Some(key("prompt", Kind::Template, "What to write.")),
+            results: &["message", "status", "deferred", "reason", "segments", "to"],
         }),
     },
     Action {
@@ -193,6 +272,131 @@ pub(crate) static ACTIONS: &[Action] = &[
         }),
     },
     Action {
+        word: "call",
+        about: "Places a call to the contact.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                key(
+                    "agent",
+                    Kind::Name(Names::Agents),
+                    "Who calls. Without it: the run's agent.",
+                ),
+                key(
+                    "to",
+                    Kind::PhoneValue,
+                    "Whom. Without it: the run's contact.",
+                ),
+                key(
+                    "variables",
+                    Kind::Value,
+                    "What a voice agent is told about the call.",
+                ),
+                key(
+                    "ring_for",
+                    Kind::Duration,
+                    "How long it rings. Without it: 30 seconds.",
+                ),
+                key(
+                    "wait",
+                    Kind::Choice(&["finished", "none"]),
+                    "Whether to go on only when it has ended. Without it: finished.",
+                ),
+            ]),
+            short: Some(key("agent", Kind::Name(Names::Agents), "Who calls.")),
+            results: &["call", "status", "hangup_cause", "summary"],
+        }),
+    },
+    Action {
+        word: "classify",
+        about: "Asks a model which of some labels fits a text.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                required("text", Kind::Value, "The text."),
+                required("labels", Kind::List(&Kind::Text), "The labels."),
+                MODEL,
+            ]),
+            short: None,
+            results: &["label", "confidence"],
+        }),
+    },
+    Action {
+        word: "extract",
+        about: "Asks a model what a text says about some things.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                required("text", Kind::Value, "The text."),
+                required(
+                    "fields",
+                    Kind::Fields,
+                    "Names and types: string, number, boolean, datetime, date, phone; with ? when it may be missing; list[…] for several.",
+                ),
+                MODEL,
+            ]),
+            short: None,
+            results: &[],
+        }),
+    },
+    Action {
+        word: "http",
+        about: "Makes a request.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                key(
+                    "method",
+                    Kind::Choice(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
+                    "Without it: GET, or POST where something is sent.",
+                ),
+                required("url", Kind::Template, "The address."),
+                key(
+                    "headers",
+                    Kind::Value,
+                    "Names and values; secret:NAME in a value stands for a secret of the configuration.",
+                ),
+                key("json", Kind::Value, "Sent as JSON."),
+                key("form", Kind::Value, "Sent as a form: names and values."),
+                key("body", Kind::Template, "Sent as it is."),
+                key(
+                    "timeout",
+                    Kind::Duration,
+                    "How long it may take. Without it: 15 seconds.",
+                ),
+                key(
+                    "expect",
+                    Kind::List(&Kind::Count),
+                    "Statuses that are not an error. Without it: 200 to 299.",
+                ),
+            ]),
+            short: Some(key("url", Kind::Template, "The address, read with GET.")),
+            results: &["status", "headers", "body"],
+        }),
+    },
+    Action {
+        word: "uses",
+        about: "Calls a step of a plugin; what it is given stands beside it, under with.",
+        form: Some(Form {
+            keys: Long::Block(&[required("plugin", Kind::Text, "Its name: acme/hubspot@1.")]),
+            short: Some(key("plugin", Kind::Text, "Its name: acme/hubspot@1.")),
+            results: OPEN,
+        }),
+    },
+    Action {
+        word: "notify",
+        about: "Tells a person of the business, or a program.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                key("to", Kind::Name(Names::People), "Who gets a text."),
+                required("text", Kind::Template, "The words."),
+                key(
+                    "webhook",
+                    Kind::Template,
+                    "An address that gets them as JSON.",
+                ),
+            ]),
+            short: None,
+            results: &["message"],
+        }),
+    },
+    Action {
         word: "set",
         about: "Sets values that later steps see under vars.",
         form: Some(Form {
@@ -210,17 +414,10 @@ pub(crate) static ACTIONS: &[Action] = &[
             results: &[],
         }),
     },
-    coming("compose"),
-    coming("call"),
-    coming("classify"),
-    coming("extract"),
     coming("lead"),
     coming("tag"),
     coming("release"),
     coming("opt_out"),
-    coming("notify"),
-    coming("http"),
-    coming("uses"),
 ];
 
 const fn coming(word: &'static str) -> Action {

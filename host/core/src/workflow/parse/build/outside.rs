@@ -1,0 +1,121 @@
+//! Requests, notices and questions to models.
+
+use super::super::super::definition::{Classify, Compose, Guard, Http, Notify};
+use super::super::reader::{Reader, Record};
+use super::super::values::Datum;
+use super::Place;
+
+impl Reader<'_> {
+    pub(super) fn http(&mut self, record: &mut Record, at: Place) -> Option<Http> {
+        let sends: Vec<_> = ["json", "form", "body"]
+            .into_iter()
+            .filter_map(|key| Some((key, record.place(key)?)))
+            .collect();
+        if let [(first, _), (second, span), ..] = sends.as_slice() {
+            self.error_help(
+                *span,
+                format!("`http` sends `{first}` or `{second}`, not both"),
+                "leave one of the two out",
+            );
+            return None;
+        }
+        let method = record.word("method");
+        if let (Some("GET" | "HEAD"), Some((key, span))) = (method, sends.first()) {
+            self.error_help(
+                *span,
+                format!("a {} sends no `{key}`", method.unwrap_or_default()),
+                "write method: POST",
+            );
+            return None;
+        }
+        let usual = if sends.is_empty() { "GET" } else { "POST" };
+        let expect = record.list("expect").unwrap_or_default();
+        let mut statuses = Vec::with_capacity(expect.len());
+        for datum in expect {
+            match datum {
+                Datum::Number(status @ 100..=599) => {
+                    statuses.push(u16::try_from(status).unwrap_or_default());
+                }
+                _ => {
+                    self.error(at.value, "`expect` is a list of statuses from 100 to 599");
+                    return None;
+                }
+            }
+        }
+        Some(Http {
+            method: method.unwrap_or(usual).to_owned(),
+            url: record.template("url")?,
+            headers: record.value("headers"),
+            json: record.value("json"),
+            form: record.value("form"),
+            body: record.template("body"),
+            timeout: record.number("timeout"),
+            expect: statuses,
+        })
+    }
+
+    pub(super) fn notify(&mut self, record: &mut Record, at: Place) -> Option<Notify> {
+        if record.place("to").is_none() && record.place("webhook").is_none() {
+            self.error_help(
+                at.key,
+                "`notify` needs `to` or `webhook`",
+                "say who is told: to: on-call",
+            );
+            return None;
+        }
+        Some(Notify {
+            to: record.text("to"),
+            text: record.template("text")?,
+            webhook: record.template("webhook"),
+        })
+    }
+
+    pub(super) fn classify(&mut self, record: &mut Record) -> Option<Classify> {
+        let span = record.place("labels");
+        let labels = record.texts("labels");
+        let mut sorted = labels.clone();
+        sorted.sort();
+        sorted.dedup();
+        if let (Some(span), true) = (span, sorted.len() < 2 || sorted.len() != labels.len()) {
+            self.error_help(
+                span,
+                "`labels` needs at least two, none of them twice",
+                "for example: labels: [booking, question, other]",
+            );
+            return None;
+        }
+        Some(Classify {
+            text: record.value("text")?,
+            labels,
+            model: record.text("model"),
+        })
+    }
+}
+
+pub(super) fn compose(record: &mut Record) -> Option<Compose> {
+    let guard = record.record("guard").map(|mut guard| {
+        let grounds = guard.list("must_ground").unwrap_or_default().into_iter();
+        let grounds = grounds.filter_map(|datum| match datum {
+            Datum::Choice(word) => Some(word.to_owned()),
+            _ => None,
+        });
+        Guard {
+            must_ground: grounds.collect(),
+            never_say: guard.texts("never_say"),
+            min_confidence: guard.share("min_confidence"),
+        }
+    });
+    Some(Compose {
+        agent: record.text("agent"),
+        prompt: record.template("prompt")?,
+        history: record.number("history"),
+        tools: record.texts("tools"),
+        max_segments: record.number("max_segments"),
+        fallback: record.template("fallback"),
+        guard,
+        on_guard_fail: record.choice("on_guard_fail").unwrap_or_default(),
+        append: record.template("append"),
+        builder: record.text("builder"),
+        model: record.text("model"),
+    })
+}

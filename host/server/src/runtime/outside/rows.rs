@@ -1,0 +1,190 @@
+//! Rows of files, for `csv("…")` and `json("…")` in workflow files. A path is
+//! relative to the configuration and stays below it.
+
+use std::io::Read as _;
+use std::path::{Component, Path};
+
+use ringback_core::engine::WorkResult;
+use ringback_core::workflow::expression::Rows;
+use serde_json::{Map, Value, json};
+
+use super::failed;
+
+/// The largest file.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// The most rows.
+const MOST: usize = 100_000;
+
+/// Reads all that was asked for.
+pub(super) async fn read(folder: &Path, of: &[Rows]) -> WorkResult {
+    let mut brought = Vec::with_capacity(of.len());
+    for rows in of {
+        let (folder, what) = (folder.to_path_buf(), rows.clone());
+        let read = tokio::task::spawn_blocking(move || one(&folder, &what)).await;
+        match read {
+            Ok(Ok(found)) => brought.push(json!({ "of": rows, "rows": found })),
+            Ok(Err(text)) => return failed("rows", text, true),
+            Err(error) => return failed("rows", error.to_string(), true),
+        }
+    }
+    WorkResult::Done(Value::Array(brought))
+}
+
+fn one(folder: &Path, rows: &Rows) -> Result<Vec<Value>, String> {
+    match rows {
+        Rows::Csv { path } => csv(&text(folder, path)?).map_err(|error| format!("{path}: {error}")),
+        Rows::Json { path } => {
+            let found: Value = serde_json::from_str(&text(folder, path)?)
+                .map_err(|error| format!("{path}: {error}"))?;
+            match found {
+                Value::Array(all) if all.len() <= MOST => Ok(all),
+                Value::Array(all) => Err(format!(
+                    "{path}: it has {} rows; {MOST} are the most",
+                    all.len()
+                )),
+                _ => Err(format!("{path}: it holds no list")),
+            }
+        }
+    }
+}
+
+fn text(folder: &Path, path: &str) -> Result<String, String> {
+    let relative = Path::new(path);
+    let inside = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !inside || path.is_empty() {
+        return Err(format!(
+            "{path:?} must lie below the folder of the configuration"
+        ));
+    }
+    let whole = folder.join(relative);
+    let cannot = |error: std::io::Error| format!("{path}: {error}");
+    // A link may lead anywhere.
+    let base = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let (real, base) = (
+        whole.canonicalize().map_err(cannot)?,
+        base.canonicalize().map_err(cannot)?,
+    );
+    if !real.starts_with(&base) {
+        return Err(format!(
+            "{path:?} must lie below the folder of the configuration"
+        ));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(&real).map_err(cannot)?;
+    file.take(LARGEST + 1)
+        .read_to_string(&mut text)
+        .map_err(cannot)?;
+    if text.len() as u64 > LARGEST {
+        return Err(format!("{path}: it is larger than 16 MiB"));
+    }
+    Ok(text)
+}
+
+/// Rows by the names of the first line, all values texts without space around.
+fn csv(text: &str) -> Result<Vec<Value>, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let names = reader.headers().map_err(|error| error.to_string())?.clone();
+    if names.iter().all(str::is_empty) {
+        return Err("its first line has no names".to_owned());
+    }
+    let mut rows = Vec::new();
+    let mut last = 1;
+    for record in reader.records() {
+        let record = record.map_err(|error| wrong(&error))?;
+        last = record.position().map_or(last, csv::Position::line);
+        if rows.len() == MOST {
+            return Err(format!("it has more than {MOST} rows"));
+        }
+        let row: Map<String, Value> = names
+            .iter()
+            .zip(record.iter())
+            .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
+            .collect();
+        rows.push(Value::Object(row));
+    }
+    // One that is not closed swallows the rest of the file without a word.
+    if text.matches('"').count() % 2 == 1 {
+        return Err(format!(
+            "a quote in line {last} or before is not closed; a quote that is meant is written twice, inside quotes"
+        ));
+    }
+    Ok(rows)
+}
+
+/// What is wrong with a line, in words.
+fn wrong(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            pos,
+            expected_len,
+            len,
+        } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            format!(
+                "line {line} has {len} values, and the first line has {expected_len} names; a quote that is not closed does this, too"
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_by_name() {
+        let rows =
+            csv("\u{feff}id, name ,at\n1,\"Ann, B\",2026-11-30T09:00:00Z\n2, Bo ,\n").unwrap();
+        assert_eq!(
+            rows,
+            [
+                json!({ "id": "1", "name": "Ann, B", "at": "2026-11-30T09:00:00Z" }),
+                json!({ "id": "2", "name": "Bo", "at": "" }),
+            ]
+        );
+        assert_eq!(csv("a,b\n").unwrap(), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        fn check(text: &str, expected: &str) {
+            let error = csv(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        check(
+            "a,b\n1\n",
+            "line 2 has 1 values, and the first line has 2 names",
+        );
+        check(
+            "a,b\n1,2\n3,\"4\n5,6\n7,8\n9",
+            "a quote in line 3 or before is not closed",
+        );
+        check("", "has no names");
+    }
+
+    #[test]
+    fn paths_stay_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "a\n1\n").unwrap();
+        assert!(text(folder.path(), "a.csv").is_ok());
+        for path in ["../a.csv", "/etc/hosts", "", "b/../../a.csv"] {
+            let error = text(folder.path(), path).unwrap_err();
+            assert!(error.contains("must lie below"), "{error}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("/etc", folder.path().join("etc")).unwrap();
+            let error = text(folder.path(), "etc/hosts").unwrap_err();
+            assert!(error.contains("must lie below"), "{error}");
+        }
+    }
+}
