@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ringback_core::engine::Reading;
-use ringback_core::workflow::{self, Known};
+use ringback_core::workflow::{self, File, Known};
 use ringback_sandbox::Sandbox;
 use ringback_store::{Sled, Store as _};
 use serde_json::Value as Json;
@@ -31,8 +31,8 @@ impl WorkflowCheck for Files {
             known.templates = Some(names.templates.clone());
         }
         let parsed = workflow::parse(source, file, &known);
-        let (id, errors) = match parsed.result {
-            Ok(workflow) => (Some(workflow.definition.id), Vec::new()),
+        let (workflow, errors) = match parsed.result {
+            Ok(workflow) => (Some(workflow), Vec::new()),
             Err(errors) => (None, errors),
         };
         let problems = errors
@@ -40,7 +40,12 @@ impl WorkflowCheck for Files {
             .chain(parsed.warnings)
             .map(diagnostic)
             .collect();
-        Checked { id, problems }
+        Checked { workflow, problems }
+    }
+
+    fn together(&self, files: &[File<'_>]) -> Vec<Diagnostic> {
+        let found = workflow::together(files).into_iter();
+        found.map(diagnostic).collect()
     }
 
     fn schema(&self) -> Json {

@@ -307,6 +307,7 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
         number: Some(call.number.clone()),
         conversation: None,
         call: Some(call.id.clone()),
+        item: None,
         parent: None,
     };
     let started = enroll::start_all(world, tx, &cause, |trigger| match (&trigger.on, raise) {

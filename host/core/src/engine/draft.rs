@@ -10,7 +10,7 @@ use crate::model::{
     Aside, Attachment, CallId, Conversation, Direction, Message, MessageId, Origin, PhoneNumber,
     Status, keys,
 };
-use crate::workflow::{Intent, OnUnknown};
+use crate::workflow::{Intent, OnUnknown, Window};
 
 /// The most characters of a text (Twilio's limit, and RevRing's).
 pub(super) const LONGEST: usize = 1_600;
@@ -32,6 +32,7 @@ pub(super) struct Draft {
     pub(super) intent: Intent,
     pub(super) call: Option<CallId>,
     pub(super) valid_until: Option<Timestamp>,
+    pub(super) window: Option<Window>,
     pub(super) on_unknown: OnUnknown,
 }
 
@@ -47,6 +48,7 @@ impl Draft {
             intent,
             call: None,
             valid_until: None,
+            window: None,
             on_unknown: OnUnknown::default(),
         }
     }
@@ -85,7 +87,10 @@ pub(super) fn queue(
         looked: 0,
         called_off: None,
         timer: None,
-        aside: Aside::default(),
+        aside: Aside {
+            window: draft.window,
+            ..Aside::default()
+        },
         created_at: tx.now,
         updated_at: tx.now,
     };

@@ -35,6 +35,8 @@ pub(super) struct Cause {
     pub(super) conversation: Option<ConversationId>,
     /// The call it is about.
     pub(super) call: Option<CallId>,
+    /// One of the things of a `for_each` at the top of the file, and its name.
+    pub(super) item: Option<(String, Arc<Json>)>,
     /// The run whose step asked for it, and how many stand behind that.
     pub(super) parent: Option<(RunId, u32)>,
 }
@@ -121,6 +123,9 @@ fn cause_names<'a>(
     {
         names = names.conversation(&conversation);
     }
+    if let Some((name, item)) = &cause.item {
+        names = names.value(name, Arc::clone(item));
+    }
     Ok(names)
 }
 
@@ -155,11 +160,17 @@ pub(super) fn start(
     cause: Cause,
 ) -> Step<Result<RunId, Refusal>> {
     let definition = &in_service.workflow.definition;
-    let contact = match whom(world, tx, definition, &cause)? {
-        Ok(contact) => contact,
-        Err(refusal) => return Ok(Err(refusal)),
+    // Whom, and whether again, is asked of each of the things.
+    let is_fan = definition.for_each.is_some() && cause.item.is_none();
+    let contact = match is_fan {
+        true => None,
+        false => match whom(world, tx, definition, &cause)? {
+            Ok(contact) => contact,
+            Err(refusal) => return Ok(Err(refusal)),
+        },
     };
     let key = match &definition.enroll.key {
+        _ if is_fan => None,
         None => contact.as_ref().map(|phone| phone.as_str().to_owned()),
         Some(value) => {
             let scope = cause_names(world, tx, definition, &cause, contact.as_ref())?.scope();
@@ -221,6 +232,8 @@ pub(super) fn start(
         key: key.unwrap_or_default(),
         status: RunStatus::Running,
         outcome: None,
+        item: cause.item,
+        fan: None,
         parent: cause.parent.map(|(run, _)| Parent { run, until: None }),
         depth,
         cursor: 0,

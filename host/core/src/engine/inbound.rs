@@ -146,6 +146,7 @@ fn answer(
         number: message.number.clone(),
         conversation: Some(conversation.id.clone()),
         call: None,
+        item: None,
         parent: None,
     };
     let started = enroll::start_all(world, tx, &cause, |trigger| match &trigger.on {

@@ -10,6 +10,7 @@
 mod calls;
 mod draft;
 mod enroll;
+mod fan;
 mod firing;
 mod held;
 mod inbound;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 
 pub use held::turn_of;
 pub use input::*;
+pub use schedule::upcoming;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
     Reading, Retention, Setup, Voice,

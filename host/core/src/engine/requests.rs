@@ -93,6 +93,7 @@ pub(super) fn send(tx: &mut Tx<'_>, request: &SendRequest) -> Step<Answer> {
         intent: request.intent,
         call: None,
         valid_until: request.valid_until,
+        window: None,
         on_unknown: request.on_unknown,
     };
     let id = texts::queue(tx, conversation, draft)?;

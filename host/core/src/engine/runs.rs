@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::steps::May;
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, firing, steps, texts, work};
+use super::{Answer, Step, Tx, World, fan, firing, steps, texts, work};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
     Waiting, keys,
@@ -162,6 +162,9 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, key: &Key) -> 
     };
     let step = step_at(world, &run).map(|step| step.id.clone());
     match &run.waiting {
+        Some(Waiting::Time { timer, .. }) if timer == key && fan::is_fan(world, &run) => {
+            again(tx, &mut run)
+        }
         Some(Waiting::Time { timer, .. }) if timer == key => {
             note(tx, &mut run, step.as_deref(), "woke", "the wait is over")?;
             let result = json!({ "ok": true, "at": tx.now });
@@ -276,6 +279,7 @@ pub(super) fn end(
         _ => {}
     }
     stop_waiting(tx, run);
+    fan::forget(tx, run);
     run.status = status;
     run.outcome = Some(outcome.to_owned());
     run.finished_at = Some(tx.now);

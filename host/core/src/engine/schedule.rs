@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use serde_json::json;
 
 use super::{Answer, Step, Tx, World};
@@ -189,4 +189,26 @@ pub(super) fn next(world: World<'_>, schedule: &Schedule, after: Timestamp) -> O
     Cron::parse(&schedule.cron)
         .ok()?
         .next_after(after, &zone(world, schedule))
+}
+
+/// The next firings of a schedule after a time, on its own clock; an unknown zone is
+/// UTC, as for the firings themselves.
+pub fn upcoming(
+    schedule: &Schedule,
+    business_zone: &str,
+    after: Timestamp,
+    count: usize,
+) -> Vec<Zoned> {
+    let name = schedule.zone.as_deref().unwrap_or(business_zone);
+    let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
+    let Ok(cron) = Cron::parse(&schedule.cron) else {
+        return Vec::new();
+    };
+    let firings = std::iter::successors(cron.next_after(after, &zone), |last| {
+        cron.next_after(last.at, &zone)
+    });
+    firings
+        .take(count)
+        .map(|firing| firing.at.to_zoned(zone.clone()))
+        .collect()
 }

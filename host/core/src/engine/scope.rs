@@ -109,9 +109,12 @@ impl<'a> Names<'a> {
             })
     }
 
-    /// The things that the `for_each` steps of a run are at. They come last: what
+    /// The thing that a run is about, and those that its `for_each` steps are at. They come last: what
     /// the author named stands above what is there anyway.
     pub(super) fn things(mut self, run: &Run) -> Self {
+        if let Some((name, item)) = &run.item {
+            self.scope.set(name.as_str(), Arc::clone(item));
+        }
         for one in &run.loops {
             if let Some(item) = one.items.get(one.at) {
                 self.scope.set(one.name.as_str(), item.clone());

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::scope::Names;
 use super::work::{self, Ask};
-use super::{Step as Result, Tx, World, enroll, runs};
+use super::{Step as Result, Tx, World, enroll, fan, runs};
 use crate::model::{Conversation, Direction, Key, Once, Run, RunId, RunStatus, Waiting, keys};
 use crate::planted::{Planted, planted};
 use crate::workflow::expression::{Scope, Value};
@@ -26,6 +26,7 @@ use crate::workflow::{Action, Definition, Set, Step};
 pub(super) use failing::{May, fail_at};
 pub(super) use flow::{leave, next_of};
 pub(super) use others::join;
+pub(super) use things::things;
 
 /// How many steps one run may take without waiting. A file has at most a thousand,
 /// but a `for_each` takes its own again and again.
@@ -65,6 +66,9 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
         return runs::end(world, tx, &mut run, RunStatus::Failed, &text);
     };
     let definition = &workflow.definition;
+    if let Some(items) = fan::of(definition, &run) {
+        return fan::advance(world, tx, &mut run, workflow, items);
+    }
     for _ in 0..STEPS_AT_ONCE {
         let Some(step) = flow::step_at(definition, &run) else {
             return arrived(world, tx, &mut run);
@@ -102,7 +106,7 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
             }
             run.wants_rows = true;
             let ask = Ask::Rows { of: missing };
-            let waiting = work::begin(tx, &mut run, step, ROWS, ask)?;
+            let waiting = work::begin(tx, &mut run, &step.id, ROWS, ask)?;
             next = Next::Wait(waiting, "for rows from outside".to_owned());
         }
         match next {
@@ -204,7 +208,12 @@ fn before(
 }
 
 /// What the expressions of a run see now.
-fn scope(world: World<'_>, tx: &Tx<'_>, definition: &Definition, run: &Run) -> Result<Scope> {
+pub(super) fn scope(
+    world: World<'_>,
+    tx: &Tx<'_>,
+    definition: &Definition,
+    run: &Run,
+) -> Result<Scope> {
     let mut names = Names::new(world.setup, tx.now).run(run, enroll::constants(definition));
     if let Some(agent) = run.agent.as_ref().and_then(|id| world.setup.agents.get(id)) {
         names = names.agent(agent);
@@ -293,7 +302,7 @@ fn act(
 ) -> Result<Next> {
     match &step.action {
         Action::Send(send) => texts::send(world, tx, definition, run, step, send, scope),
-        Action::Wait(wait) => waits::wait(world, tx, run, wait, scope),
+        Action::Wait(wait) => waits::wait(world, tx, definition, run, wait, scope),
         Action::WaitFor(wait) => waits::wait_for(tx, run, wait),
         Action::Handoff(handoff) => texts::hand_over(world, tx, run, step, handoff, scope),
         Action::Http(http) => outside::http(tx, run, step, http, scope),

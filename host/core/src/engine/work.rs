@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::steps::May;
-use super::{Answer, Command, Step as Result, Tx, World, runs, steps};
+use super::{Answer, Command, Step as Result, Tx, World, fan, runs, steps};
 use crate::model::{ConversationId, Problem, Run, RunId, RunStatus, Task, Waiting, keys};
+use crate::workflow::Action;
 use crate::workflow::expression::Rows;
-use crate::workflow::{Action, Step};
 
 /// How much longer than it may take the engine waits for an answer, in seconds.
 const PATIENCE: u64 = 10;
@@ -160,7 +160,7 @@ pub enum WorkResult {
 pub(super) fn begin(
     tx: &mut Tx<'_>,
     run: &mut Run,
-    step: &Step,
+    step: &str,
     seconds: u64,
     ask: Ask,
 ) -> Result<Waiting> {
@@ -175,9 +175,9 @@ pub(super) fn begin(
     tx.put(keys::work_in_flight(&run.id), &number)?;
     tx.commands.push(Command::Work(Box::new(Work {
         run: run.id.clone(),
-        step: step.id.clone(),
+        step: step.to_owned(),
         number,
-        key: format!("{}:{}:{}", run.id, step.id, steps::turn(run)),
+        key: format!("{}:{step}:{}", run.id, steps::turn(run)),
         seconds,
         ask,
     })));
@@ -195,18 +195,27 @@ pub(super) fn worked(
     let Some(mut run) = waits_for(tx, id, Some(number))? else {
         return Ok(Answer::Repeat);
     };
+    if let WorkResult::Done(result) = result
+        && run.wants_rows
+    {
+        // The step is taken again, with them.
+        run.wants_rows = false;
+        tx.bring_rows(id.clone(), result);
+        runs::again(tx, &mut run)?;
+        return Ok(Answer::Done);
+    }
+    if let WorkResult::Failed { problem, .. } | WorkResult::Unknown(problem) = result
+        && fan::is_fan(world, &run)
+    {
+        let text = format!("for_each: {}", problem.text);
+        runs::end(world, tx, &mut run, RunStatus::Failed, &text)?;
+        return Ok(Answer::Done);
+    }
     let Some(step) = runs::step_at(world, &run).cloned() else {
         return Ok(Answer::Unknown);
     };
     match result {
         WorkResult::Done(result) => {
-            if run.wants_rows {
-                // The step is taken again, with them.
-                run.wants_rows = false;
-                tx.bring_rows(id.clone(), result);
-                runs::again(tx, &mut run)?;
-                return Ok(Answer::Done);
-            }
             steps::done(world, tx, &mut run, &step, result)?;
         }
         WorkResult::Failed { problem, again } => {
@@ -232,11 +241,12 @@ pub(super) fn lost(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, why: &str) -> 
         tx.delete(keys::work_in_flight(id));
         return Ok(Answer::Repeat);
     };
-    let harmless = runs::step_at(world, &run).is_none_or(|step| match &step.action {
-        Action::Http(http) => matches!(http.method.as_str(), "GET" | "HEAD"),
-        Action::Uses(_) | Action::Notify(_) => false,
-        _ => true,
-    });
+    let harmless = fan::is_fan(world, &run)
+        || runs::step_at(world, &run).is_none_or(|step| match &step.action {
+            Action::Http(http) => matches!(http.method.as_str(), "GET" | "HEAD"),
+            Action::Uses(_) | Action::Notify(_) => false,
+            _ => true,
+        });
     if harmless {
         runs::again(tx, &mut run)?;
         return Ok(Answer::Done);

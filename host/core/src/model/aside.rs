@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::workflow::Window;
+
 /// The time that a text has at its sending number ([`crate::policy::pace`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
@@ -76,6 +78,9 @@ pub struct Aside {
     /// Somebody saw that it failed, or came twice, and leaves it at that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dismissed: bool,
+    /// When its workflow lets it leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// The short list it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Attention>,

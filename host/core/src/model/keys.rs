@@ -27,6 +27,7 @@
 //! | `v` | connection, provider's text id | id of our text |
 //! | `w` | workflow id | [`super::Head`]: the version in service |
 //! | `x` | a name | where the host's own housekeeping stands |
+//! | `F` | run id, number | things of a `for_each` whose runs are still to be started |
 
 use jiff::Timestamp;
 
@@ -191,6 +192,11 @@ pub fn arm(workflow: &str, step: &str, contact: &PhoneNumber) -> Key {
         b'h',
         &[workflow.as_bytes(), &digest(&[step, contact.as_str()])],
     )
+}
+
+/// Some of the things of a `for_each` at the top of a file.
+pub fn things(run: &RunId, number: u32) -> Key {
+    key(b'F', &[run.as_str().as_bytes(), &number.to_be_bytes()])
 }
 
 /// That a step with a `once` was done under this name.

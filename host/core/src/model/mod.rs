@@ -31,7 +31,7 @@ pub use message::{
 pub use phone::PhoneNumber;
 pub use repeat::{Binding, StoredBinding};
 pub use run::{
-    Enrollment, Head, Loop, Note, Notes, Once, Parent, Run, RunStatus, StoredDefinition, Tick,
+    Enrollment, Fan, Head, Loop, Note, Notes, Once, Parent, Run, RunStatus, StoredDefinition, Tick,
     Waiting,
 };
 pub use secret::Secret;

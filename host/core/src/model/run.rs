@@ -90,6 +90,19 @@ pub struct Parent {
     pub until: Option<usize>,
 }
 
+/// How far a run is that starts one for each of several things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fan {
+    /// How many slices the things are kept in.
+    pub slices: u32,
+    /// The next of them.
+    pub next: u32,
+    /// How many things there are.
+    pub things: u32,
+    /// For how many of them a run was started.
+    pub started: u32,
+}
+
 /// Where a `for_each` of a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loop {
@@ -141,6 +154,13 @@ pub struct Run {
     /// The run that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The thing that it is about, and what that is called, where its file has a
+    /// `for_each` at the top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<(String, Arc<Json>)>,
+    /// How far a run is that starts one for each of several things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan: Option<Fan>,
     /// How many runs and events of runs led to it, one after another.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u32,

@@ -5,6 +5,7 @@
 
 pub mod pace;
 mod rules;
+pub mod window;
 
 use jiff::Timestamp;
 
@@ -66,6 +67,7 @@ const RULES: &[(&str, Rule)] = &[
     ("handoff", rules::handoff),
     ("duplicate", rules::duplicate),
     ("quiet_hours", rules::quiet_hours),
+    ("window", rules::window),
     ("validity", rules::validity),
 ];
 

@@ -1,12 +1,13 @@
 //! The rules of the send gate, one function each.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Known, Ruling};
 use crate::model::{Origin, PhoneNumber};
 use crate::planted::{Planted, planted};
 use crate::sms;
-use crate::workflow::Intent;
+use crate::workflow::{Intent, WindowZone};
 
 /// A contact's own words open the window for a direct answer this long.
 const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(15);
@@ -162,6 +163,37 @@ pub(super) fn quiet_hours(known: &Known<'_>, now: Timestamp) -> Ruling {
         sms::quiet::Decision::Never => Ruling::Refuse {
             word: "quiet_hours",
             text: format!("there is no hour in which {} may be texted", contact.phone),
+        },
+    }
+}
+
+/// The window of the workflow that the text is of.
+pub(super) fn window(known: &Known<'_>, now: Timestamp) -> Ruling {
+    let Some(window) = &known.message.aside.window else {
+        return Ruling::Pass;
+    };
+    let contact = known.contact;
+    let business = known.setup.business.zone.as_str();
+    let name = match &window.zone {
+        WindowZone::Contact => contact
+            .zone
+            .as_deref()
+            .or_else(|| sms::zones::zone_of(contact.phone.as_str()))
+            .unwrap_or(business),
+        WindowZone::Business => business,
+        WindowZone::Named(name) => name,
+    };
+    let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
+    match super::window::next_open(now, window, &zone) {
+        Some(open) if open <= now => Ruling::Pass,
+        Some(until) => Ruling::Defer {
+            until,
+            word: "window",
+            text: format!("it is outside the window of its workflow, in {name}"),
+        },
+        None => Ruling::Refuse {
+            word: "window",
+            text: "the window of its workflow never opens".to_owned(),
         },
     }
 }

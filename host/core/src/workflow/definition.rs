@@ -54,6 +54,12 @@ pub struct Definition {
     /// are the run's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<usize>,
+    /// A run is started for each of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<Items>,
+    /// When its texts may leave, on top of the legal hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Ends the run as `goal_reached` as soon as it is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<Expression>,
@@ -74,6 +80,33 @@ impl Definition {
         step.and_then(|step| step.after)
             .unwrap_or(place.saturating_add(1))
     }
+}
+
+/// When texts may leave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// On these days; bits from Monday, the lowest. None means every day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u8>,
+    /// At these hours; none means all day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<DayWindow>,
+    /// On whose clock.
+    #[serde(default)]
+    pub zone: WindowZone,
+}
+
+/// On whose clock a window is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowZone {
+    /// The contact's.
+    #[default]
+    Contact,
+    /// The business's.
+    Business,
+    /// That of this IANA zone.
+    Named(String),
 }
 
 /// Why a text is sent.

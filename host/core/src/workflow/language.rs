@@ -4,7 +4,7 @@
 
 mod tables;
 
-pub(crate) use tables::{ACTIONS, FILE, STEP, TRIGGERS};
+pub(crate) use tables::{ACTIONS, DAYS, FILE, STEP, TRIGGERS};
 
 /// The kind of value a key takes.
 #[derive(Clone, Copy, Debug)]

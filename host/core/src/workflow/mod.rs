@@ -9,6 +9,7 @@ mod known;
 mod language;
 mod parse;
 mod schema;
+mod together;
 mod yaml;
 
 pub use definition::*;
@@ -16,3 +17,4 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use known::{Checks, Known, ShapeChecks};
 pub use parse::{MAX_STEPS, Parsed, Workflow, hash, id_of_broken, parse};
 pub use schema::schema;
+pub use together::{File, together};

@@ -5,14 +5,23 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use jiff::Zoned;
+use ringback_core::engine::upcoming;
+use ringback_core::workflow::{File, On, Workflow};
 use serde_json::json;
 
 use super::client::Failure;
 use super::{Cli, Seams, output};
 use crate::config::{self, Config, Diagnostic, Loaded, Severity};
+use crate::runtime::clock;
 
 /// The largest workflow file that is read, as the host has it.
 const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// How many firings of a schedule are shown.
+const FIRINGS: usize = 5;
+/// How they are shown.
+const LOCAL: &str = "%a %Y-%m-%d %H:%M %Z";
 
 /// What came of looking at a configuration.
 pub(super) struct Seen {
@@ -94,8 +103,14 @@ pub(super) async fn check(
             .into_iter()
             .collect(),
     };
-    let (files, found) = workflow_files(&folders, seen.config.as_ref(), seams);
-    problems.extend(found);
+    let found = workflow_files(&folders, seen.config.as_ref(), seams);
+    let files = found.count;
+    problems.extend(found.problems);
+    let zone = seen
+        .config
+        .as_ref()
+        .map(|config| config.business.zone.as_str());
+    let schedules = schedules(&found.sound, zone.unwrap_or("UTC"));
     let count = |severity| {
         let of_it = problems.iter().filter(|one| one.severity == severity);
         of_it.count()
@@ -108,11 +123,27 @@ pub(super) async fn check(
             "errors": errors,
             "warnings": warnings,
             "problems": problems,
+            "schedules": schedules.iter().map(|one| json!({
+                "file": one.file,
+                "cron": one.cron,
+                "next": one.next.iter().map(|at| json!({
+                    "at": at.timestamp(),
+                    "local": at.strftime(LOCAL).to_string(),
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
         });
         output::json(out, &answer)?;
     } else {
         for problem in &problems {
             writeln!(out, "{}\n", problem.render())?;
+        }
+        for schedule in &schedules {
+            writeln!(out, "{}: `{}` fires next", schedule.file, schedule.cron)?;
+            for at in &schedule.next {
+                let utc = at.timestamp().strftime("%H:%M UTC");
+                writeln!(out, "  {} ({utc})", at.strftime(LOCAL))?;
+            }
+            writeln!(out)?;
         }
         let config = match &seen.file {
             Some(file) => file.display().to_string(),
@@ -129,20 +160,30 @@ pub(super) async fn check(
     Ok(u8::from(errors > 0))
 }
 
-/// Reads the workflow files of these folders as a host would: how many there are,
-/// and everything there is to say about them.
+/// Workflow files, as far as they could be read.
+#[derive(Default)]
+pub(super) struct Found {
+    /// How many there are.
+    pub(super) count: usize,
+    /// Everything there is to say about them.
+    pub(super) problems: Vec<Diagnostic>,
+    /// Those that nothing is wrong with, by their names.
+    pub(super) sound: Vec<(String, Workflow)>,
+}
+
+/// Reads the workflow files of these folders as a host would.
 pub(super) fn workflow_files(
     folders: &[PathBuf],
     config: Option<&Config>,
     seams: Seams<'_>,
-) -> (usize, Vec<Diagnostic>) {
-    let mut problems = Vec::new();
+) -> Found {
+    let mut found = Found::default();
     let names = config.map(Config::names);
     let mut files = Vec::new();
     for folder in folders {
         match yaml_files(folder) {
             Ok(found) => files.extend(found),
-            Err(error) => problems.push(Diagnostic::whole(
+            Err(error) => found.problems.push(Diagnostic::whole(
                 &folder.display().to_string(),
                 format!("could not read it: {error}"),
             )),
@@ -155,20 +196,54 @@ pub(super) fn workflow_files(
             Ok(source) => source,
             Err(error) => {
                 let message = format!("could not read it: {error}");
-                problems.push(Diagnostic::whole(&name, message));
+                found.problems.push(Diagnostic::whole(&name, message));
                 continue;
             }
         };
         let checked = seams.workflows.check(&source, &name, names.as_ref());
-        problems.extend(checked.problems);
-        if let Some(id) = checked.id
-            && let Some(other) = owners.insert(id.clone(), name.clone())
-        {
+        found.problems.extend(checked.problems);
+        let Some(workflow) = checked.workflow else {
+            continue;
+        };
+        let id = workflow.definition.id.clone();
+        if let Some(other) = owners.insert(id.clone(), name.clone()) {
             let message = format!("its name makes the id `{id}`, which {other} has already");
-            problems.push(Diagnostic::whole(&name, message));
+            found.problems.push(Diagnostic::whole(&name, message));
+        }
+        found.sound.push((name, workflow));
+    }
+    let together: Vec<File<'_>> = found
+        .sound
+        .iter()
+        .map(|(name, workflow)| File { name, workflow })
+        .collect();
+    found.problems.extend(seams.workflows.together(&together));
+    found.count = files.len();
+    found
+}
+
+/// A schedule of a file, and when it fires.
+struct Schedule<'a> {
+    file: &'a str,
+    cron: &'a str,
+    next: Vec<Zoned>,
+}
+
+/// The schedules of these files with their next firings.
+fn schedules<'a>(sound: &'a [(String, Workflow)], zone: &str) -> Vec<Schedule<'a>> {
+    let mut all = Vec::new();
+    for (file, workflow) in sound {
+        for trigger in &workflow.definition.triggers {
+            if let On::Schedule(schedule) = &trigger.on {
+                all.push(Schedule {
+                    file,
+                    cron: &schedule.cron,
+                    next: upcoming(schedule, zone, clock::now(), FIRINGS),
+                });
+            }
         }
     }
-    (files.len(), problems)
+    all
 }
 
 /// `1 workflow file`, `2 workflow files`.

@@ -275,9 +275,9 @@ fn workflows(config: &Config, seams: Seams<'_>, report: &mut Report) {
     if config.demo && !config.workflows.is_dir() {
         return;
     }
-    let (files, problems) =
-        workflow_files(std::slice::from_ref(&config.workflows), Some(config), seams);
-    let errors = problems
+    let found = workflow_files(std::slice::from_ref(&config.workflows), Some(config), seams);
+    let errors = found
+        .problems
         .iter()
         .filter(|one| one.severity == Severity::Error);
     let mut sound = true;
@@ -286,7 +286,7 @@ fn workflows(config: &Config, seams: Seams<'_>, report: &mut Report) {
         report.say(Mood::Wrong, problem.render());
     }
     if sound {
-        let files = counted(files, "workflow file");
+        let files = counted(found.count, "workflow file");
         report.say(Mood::Fine, format!("{files} can be used"));
     }
 }

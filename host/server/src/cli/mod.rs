@@ -20,6 +20,7 @@ use std::io::Write;
 use std::path::Path;
 use std::pin::Pin;
 
+use ringback_core::workflow::{File, Workflow};
 use serde_json::Value as Json;
 
 use crate::config::{self, Config, Connectors, Diagnostic, Environment, Names};
@@ -37,8 +38,8 @@ pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What a workflow file came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checked {
-    /// Its id, when it has one.
-    pub(crate) id: Option<String>,
+    /// What it means, when nothing is wrong with it.
+    pub(crate) workflow: Option<Workflow>,
     /// Everything there is to say about it.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -48,6 +49,9 @@ pub(crate) trait WorkflowCheck: Sync {
     /// Looks at one file. Without names, those that cannot be known are
     /// warnings.
     fn check(&self, source: &str, file: &str, names: Option<&Names>) -> Checked;
+
+    /// What is to be said of several files as they stand together.
+    fn together(&self, files: &[File<'_>]) -> Vec<Diagnostic>;
 
     /// The JSON Schema of a file.
     fn schema(&self) -> Json;

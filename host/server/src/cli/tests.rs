@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use ringback_core::model::Secret;
+use ringback_core::workflow::{Definition, File, Workflow};
 use serde_json::json;
 
 use super::*;
@@ -44,8 +45,21 @@ impl WorkflowCheck for Words {
             warning.severity = Severity::Warning;
             problems.push(warning);
         }
-        let id = source.split_whitespace().nth(1).map(str::to_owned);
-        Checked { id, problems }
+        let id = source.split_whitespace().nth(1);
+        let workflow = id.map(|id| Workflow {
+            definition: Definition {
+                id: id.to_owned(),
+                ..Definition::default()
+            },
+            hash: String::new(),
+            source: source.to_owned(),
+            positions: Vec::new(),
+        });
+        Checked { workflow, problems }
+    }
+
+    fn together(&self, _: &[File<'_>]) -> Vec<Diagnostic> {
+        Vec::new()
     }
 
     fn schema(&self) -> Json {

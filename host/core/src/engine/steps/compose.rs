@@ -61,7 +61,7 @@ pub(super) fn begin(
         model: compose.model.clone(),
         variables,
     });
-    let waiting = work::begin(tx, run, step, step.timeout.unwrap_or(ANSWER), ask)?;
+    let waiting = work::begin(tx, run, &step.id, step.timeout.unwrap_or(ANSWER), ask)?;
     Ok(Next::Wait(waiting, "for a model to write".to_owned()))
 }
 
@@ -191,12 +191,9 @@ fn send(
         (Err(text), _) => return Ok(Some(text)),
         (_, None) => return Ok(Some("there is no contact to text".to_owned())),
     };
-    let intent = world
-        .workflows
-        .by_hash
-        .get(&run.definition)
-        .map(|one| one.definition.intent)
-        .unwrap_or_default();
+    let definition = world.workflows.by_hash.get(&run.definition);
+    let definition = definition.map(|one| &one.definition);
+    let intent = definition.map(|one| one.intent).unwrap_or_default();
     let origin = Origin::Run {
         run: run.id.clone(),
         step: step.id.clone(),
@@ -210,6 +207,7 @@ fn send(
         draft.number = Some(number.clone());
     }
     draft.call = run.call.clone();
+    draft.window = definition.and_then(|one| one.window.clone());
     let conversation = threads::open(tx, &agent.id, &phone)?;
     let message = texts::queue(tx, conversation, draft)?;
     runs::stop_waiting(tx, run);

@@ -127,6 +127,7 @@ pub(super) fn call(
         number: run.number.clone(),
         conversation: run.conversation.clone(),
         call: run.call.clone(),
+        item: None,
         parent: Some((run.id.clone(), run.depth)),
     };
     // Starting it changes the contact, whose record this run is in, too.

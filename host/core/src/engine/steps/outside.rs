@@ -34,7 +34,7 @@ pub(super) fn http(
     };
     let text = format!("for {} {}", request.method, without_query(&request.url));
     let seconds = http.timeout.or(step.timeout).unwrap_or(HTTP);
-    let waiting = work::begin(tx, run, step, seconds, Ask::Http(request))?;
+    let waiting = work::begin(tx, run, &step.id, seconds, Ask::Http(request))?;
     Ok(wait(waiting, text))
 }
 
@@ -119,7 +119,7 @@ pub(super) fn uses(
         plugin: uses.plugin.clone(),
         with,
     };
-    let waiting = work::begin(tx, run, step, step.timeout.unwrap_or(ANSWER), ask)?;
+    let waiting = work::begin(tx, run, &step.id, step.timeout.unwrap_or(ANSWER), ask)?;
     Ok(wait(waiting, format!("for {}", uses.plugin)))
 }
 
@@ -139,7 +139,7 @@ pub(super) fn classify(
         labels: classify.labels.clone(),
         model: classify.model.clone(),
     };
-    let waiting = work::begin(tx, run, step, step.timeout.unwrap_or(ANSWER), ask)?;
+    let waiting = work::begin(tx, run, &step.id, step.timeout.unwrap_or(ANSWER), ask)?;
     Ok(wait(waiting, "for a model"))
 }
 
@@ -162,7 +162,7 @@ pub(super) fn extract(
             .collect(),
         model: extract.model.clone(),
     };
-    let waiting = work::begin(tx, run, step, step.timeout.unwrap_or(ANSWER), ask)?;
+    let waiting = work::begin(tx, run, &step.id, step.timeout.unwrap_or(ANSWER), ask)?;
     Ok(wait(waiting, "for a model"))
 }
 
@@ -240,7 +240,7 @@ pub(super) fn notify(
         })),
         expect: Vec::new(),
     });
-    let waiting = work::begin(tx, run, step, step.timeout.unwrap_or(HTTP), ask)?;
+    let waiting = work::begin(tx, run, &step.id, step.timeout.unwrap_or(HTTP), ask)?;
     Ok(wait(waiting, "for the program that is told"))
 }
 

@@ -54,7 +54,10 @@ pub(super) fn for_each(
 ///
 /// # Errors
 /// A sentence, when there is no list or a condition cannot be evaluated.
-pub(super) fn things(items: &Items, scope: &Scope) -> std::result::Result<Vec<Json>, String> {
+pub(in super::super) fn things(
+    items: &Items,
+    scope: &Scope,
+) -> std::result::Result<Vec<Json>, String> {
     let all = match items.list.eval(scope) {
         Ok(Json::Array(all)) => all,
         Ok(Json::Null) => Vec::new(),

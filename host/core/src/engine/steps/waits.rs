@@ -12,7 +12,7 @@ use crate::model::{Run, Task, Waiting};
 use crate::planted::{Planted, planted};
 use crate::schedule::first_instant;
 use crate::workflow::expression::Scope;
-use crate::workflow::{DayWindow, TimeOfDay, Wait, WaitFor};
+use crate::workflow::{DayWindow, Definition, TimeOfDay, Wait, WaitFor, WindowZone};
 
 /// `at` looks for a time of day this much before the days are quite over.
 const AT_LEEWAY: SignedDuration = SignedDuration::from_hours(4);
@@ -20,13 +20,18 @@ const AT_LEEWAY: SignedDuration = SignedDuration::from_hours(4);
 pub(super) fn wait(
     world: World<'_>,
     tx: &mut Tx<'_>,
+    definition: &Definition,
     run: &Run,
     wait: &Wait,
     scope: &Scope,
 ) -> Result<Next> {
-    let zone = match &run.contact {
-        Some(phone) => zone_of(&tx.contact(phone)?, world.setup),
-        None => world.setup.business.zone.clone(),
+    let zone = match (
+        definition.window.as_ref().map(|one| &one.zone),
+        &run.contact,
+    ) {
+        (Some(WindowZone::Named(name)), _) => name.clone(),
+        (Some(WindowZone::Business), _) | (_, None) => world.setup.business.zone.clone(),
+        (_, Some(phone)) => zone_of(&tx.contact(phone)?, world.setup),
     };
     let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
     let span = SignedDuration::from_secs(i64::try_from(wait.seconds).unwrap_or(i64::MAX));

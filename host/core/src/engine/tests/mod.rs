@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod calls;
+mod fan;
 mod flow;
 mod gate;
 mod golden;

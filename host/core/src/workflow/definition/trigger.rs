@@ -37,6 +37,19 @@ pub enum On {
     Manual(Manual),
 }
 
+impl On {
+    /// The word it has in a file.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::CallMissed(_) => "call.missed",
+            Self::CallCompleted(_) => "call.completed",
+            Self::MessageReceived(_) => "message.received",
+            Self::Schedule(_) => "schedule",
+            Self::Manual(_) => "manual",
+        }
+    }
+}
+
 /// Which way a call or text went, seen from the business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

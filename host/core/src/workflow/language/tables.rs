@@ -56,6 +56,16 @@ pub(crate) static FILE: &[Key] = &[
         "What is done when the run fails.",
     ),
     key(
+        "for_each",
+        Kind::Block(FOR_EACH),
+        "A run is started for each of several things.",
+    ),
+    key(
+        "window",
+        Kind::Block(WINDOW),
+        "When its texts may leave, on top of the legal hours.",
+    ),
+    key(
         "goal",
         Kind::Condition,
         "The run ends as goal_reached as soon as this is true.",
@@ -66,9 +76,7 @@ pub(crate) static FILE: &[Key] = &[
         "What becomes of running runs when the file is deleted.",
     ),
     later("requires_consent"),
-    later("window"),
     later("concurrency"),
-    later("for_each"),
     later("rate"),
     later("breaker"),
     later("campaign"),
@@ -132,6 +140,35 @@ pub(crate) static STEP: &[Key] = &[
     ),
     key("with", Kind::Value, "With uses: what the plugin is given."),
 ];
+
+static FOR_EACH: &[Key] = &[
+    actions::IN,
+    actions::AS,
+    actions::WHERE,
+    actions::ORDER,
+    actions::LIMIT,
+];
+
+static WINDOW: &[Key] = &[
+    key(
+        "days",
+        Kind::List(&Kind::Choice(DAYS)),
+        "On these days. Without it: every day.",
+    ),
+    key(
+        "between",
+        Kind::DayWindow,
+        "At these hours. Without it: all day.",
+    ),
+    key(
+        "zone",
+        Kind::Text,
+        "On whose clock: contact, business, or an IANA zone. Without it: contact.",
+    ),
+];
+
+/// The days of a week, as `window` names them.
+pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 static RETRY: &[Key] = &[
     required("max", Kind::Count, "How often, after the first time."),

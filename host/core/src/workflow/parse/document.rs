@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::super::definition::{Definition, Step};
 use super::super::language::FILE;
 use super::super::yaml::{Kind as Yaml, Node};
-use super::names;
 use super::reader::Reader;
-use super::rules::{cancel_on, enroll, intent, nobody_to_text, reply_twice, slug};
+use super::rules::{cancel_on, enroll, intent, nobody_to_text, reply_twice, slug, window};
 use super::steps::{self, Drafts};
+use super::{flow, names};
 
 /// The version of the definition's structure.
 const FORMAT: u32 = 1;
@@ -29,7 +29,10 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, 
     };
     let mut record = reader.block(tree, FILE, "a workflow")?;
     let written = |name: &str| entries.iter().find(|(key, _)| key.text == name);
-    let mut flat = Drafts::default();
+    let for_each = record
+        .record("for_each")
+        .and_then(|mut block| flow::items(reader, &mut block));
+    let mut flat = Drafts::about(for_each.as_ref().map(|items| items.name.clone()));
     if let Some((_, node)) = written("steps") {
         steps::list(reader, &mut flat, node, "steps");
     }
@@ -86,6 +89,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, 
         vars,
         steps,
         on_failure,
+        for_each,
+        window: window(reader, &mut record),
         goal: record.condition("goal"),
         triggers,
         on_delete: record.choice("on_delete").unwrap_or_default(),

@@ -69,7 +69,8 @@ fn path(reader: &mut Reader<'_>, context: &Context<'_>, site: &Site, name: &str)
     let local = |(local, steps): &&(String, std::ops::Range<usize>)| {
         local == root && site.step.is_some_and(|step| steps.contains(&step))
     };
-    if context.flat.locals.iter().any(|one| local(&one)) {
+    let everywhere = context.flat.item.as_deref() == Some(root);
+    if everywhere || context.flat.locals.iter().any(|one| local(&one)) {
         // One of the things of a `for_each`: its fields are the author's own.
     } else if root == "vars" {
         if let Some(field) = field {

@@ -2,9 +2,10 @@
 //! triggers.
 
 use super::super::definition::{
-    Action, Again, Awaited, CancelOn, Enroll, Intent, On, Step, Trigger,
+    Action, Again, Awaited, CancelOn, Enroll, Intent, On, Step, Trigger, Window, WindowZone,
 };
 use super::super::diagnostic::Severity;
+use super::super::language::DAYS;
 use super::super::yaml::{Key, Node, Span};
 use super::reader::{Reader, Record};
 use super::steps::Draft;
@@ -25,6 +26,46 @@ pub(super) fn cancel_on(record: &mut Record) -> Vec<CancelOn> {
         }
     }
     events
+}
+
+/// When texts may leave.
+pub(super) fn window(reader: &mut Reader<'_>, record: &mut Record) -> Option<Window> {
+    let span = record.place("window")?;
+    let mut block = record.record("window")?;
+    let days = block.list("days").map(|days| {
+        days.into_iter().fold(0_u8, |set, day| match day {
+            Datum::Choice(day) => {
+                let place = DAYS.iter().position(|one| *one == day).unwrap_or_default();
+                set | (1 << place)
+            }
+            _ => set,
+        })
+    });
+    if days == Some(0) {
+        let span = reader.locate(span, "days");
+        reader.error(span, "`days` names no day");
+    }
+    let zone_span = block.place("zone");
+    let zone = match block.text("zone").as_deref() {
+        None | Some("contact") => WindowZone::Contact,
+        Some("business") => WindowZone::Business,
+        Some(name) => {
+            let known = reader.known;
+            if let (Some(span), Err(message)) = (zone_span, known.checks.zone(name)) {
+                reader.error_help(
+                    span,
+                    format!("this zone cannot be read: {message}"),
+                    "or write contact, or business",
+                );
+            }
+            WindowZone::Named(name.to_owned())
+        }
+    };
+    Some(Window {
+        days,
+        between: block.window("between"),
+        zone,
+    })
 }
 
 pub(super) fn enroll(reader: &mut Reader<'_>, record: &mut Record) -> Enroll {

@@ -26,6 +26,8 @@ pub(crate) struct Draft {
 #[derive(Default)]
 pub(crate) struct Drafts {
     pub(crate) list: Vec<Draft>,
+    /// What the `for_each` at the top of the file calls a thing: everybody knows it.
+    pub(crate) item: Option<String>,
     /// Names that a `for_each` gives, and the steps that know them.
     pub(crate) locals: Vec<(String, Range<usize>)>,
     /// The branches of each `parallel`.
@@ -49,6 +51,14 @@ pub(super) struct Common {
 }
 
 impl Drafts {
+    /// None yet, of a file that calls a thing so.
+    pub(super) fn about(item: Option<String>) -> Self {
+        Self {
+            item,
+            ..Self::default()
+        }
+    }
+
     /// The place of the next step.
     pub(super) fn next(&self) -> usize {
         self.list.len()

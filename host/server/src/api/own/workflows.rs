@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use ringback_core::engine::{Answer, Input, StartRequest};
+use ringback_core::engine::{Answer, Input, StartRequest, upcoming};
 use ringback_core::model::{Head, keys, record};
 use ringback_core::workflow::{Definition, Diagnostic, On};
 use ringback_store::Direction;
@@ -14,10 +14,12 @@ use serde_json::{Value, json};
 use super::super::fields::MaybeFields;
 use super::super::page::Params;
 use super::super::{ApiState, Error, Reader, Sender, idempotency};
-use crate::runtime::Host;
+use crate::runtime::{Host, clock};
 
 /// The most workflows that are listed.
 const MOST: usize = 1_000;
+/// How many firings of a schedule are shown.
+const FIRINGS: usize = 5;
 
 fn problem(one: &Diagnostic) -> Value {
     json!({
@@ -31,14 +33,30 @@ fn problem(one: &Diagnostic) -> Value {
 }
 
 fn triggers(definition: &Definition) -> Vec<&'static str> {
-    let words = definition.triggers.iter().map(|trigger| match trigger.on {
-        On::CallMissed(_) => "call.missed",
-        On::CallCompleted(_) => "call.completed",
-        On::MessageReceived(_) => "message.received",
-        On::Schedule(_) => "schedule",
-        On::Manual(_) => "manual",
+    definition
+        .triggers
+        .iter()
+        .map(|one| one.on.word())
+        .collect()
+}
+
+/// The schedules of a workflow with their next firings.
+fn schedules(host: &Host, definition: &Definition) -> Vec<Value> {
+    let zone = host.setup().business.zone.clone();
+    let all = definition.triggers.iter().filter_map(|trigger| {
+        let On::Schedule(schedule) = &trigger.on else {
+            return None;
+        };
+        let next = upcoming(schedule, &zone, clock::now(), FIRINGS);
+        let next = next.iter().map(|at| {
+            json!({
+                "at": at.timestamp(),
+                "local": at.strftime("%a %Y-%m-%d %H:%M %Z").to_string(),
+            })
+        });
+        Some(json!({ "cron": schedule.cron, "next": next.collect::<Vec<_>>() }))
     });
-    words.collect()
+    all.collect()
 }
 
 /// `GET /api/v1/workflows`: every file, also those with errors, and workflows
@@ -115,6 +133,7 @@ fn entry(
         "file": file,
         "since": head.map(|head| head.since),
         "triggers": definition.map(triggers).unwrap_or_default(),
+        "schedules": definition.map(|one| schedules(host, one)).unwrap_or_default(),
         "steps": definition.map_or(0, |one| one.steps.len()),
         "problems": problems,
     })

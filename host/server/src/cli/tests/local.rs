@@ -341,7 +341,8 @@ exit 0
       "message": "names cannot be known",
       "source_line": ""
     }
-  ]
+  ],
+  "schedules": []
 }
 exit 0
 "#);

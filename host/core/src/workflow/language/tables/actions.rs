@@ -73,27 +73,27 @@ static GUARD: &[Key] = &[
 ];
 
 /// The keys of a `for_each`.
-pub(super) const IN: Key = required("in", Kind::Value, "A list.");
+pub(crate) const IN: Key = required("in", Kind::Value, "A list.");
 /// See [`IN`].
-pub(super) const AS: Key = key(
+pub(crate) const AS: Key = key(
     "as",
     Kind::Text,
     "What one of them is called. Without it: item.",
 );
 /// See [`IN`].
-pub(super) const WHERE: Key = key(
+pub(crate) const WHERE: Key = key(
     "where",
     Kind::Condition,
     "Only those for which this is true.",
 );
 /// See [`IN`].
-pub(super) const ORDER: Key = key(
+pub(crate) const ORDER: Key = key(
     "order",
     Kind::Text,
     "The field they are sorted by; a - in front turns the order around.",
 );
 /// See [`IN`].
-pub(super) const LIMIT: Key = key("limit", Kind::Count, "At most so many.");
+pub(crate) const LIMIT: Key = key("limit", Kind::Count, "At most so many.");
 
 /// The actions of the language.
 pub(crate) static ACTIONS: &[Action] = &[
