@@ -26,6 +26,7 @@ mod demo;
 mod letters;
 mod mistakes;
 mod opt_out;
+mod outside;
 mod plugins;
 mod proof;
 mod reload;
