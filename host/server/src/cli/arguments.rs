@@ -351,6 +351,8 @@ pub(crate) enum SchemaOf {
     Workflow,
     /// ringback.toml
     Config,
+    /// Not a schema: the reference of workflow files as a page, in Markdown
+    Reference,
 }
 
 impl Cli {

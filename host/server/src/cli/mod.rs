@@ -221,13 +221,11 @@ async fn dispatch(
         }
         Some(Command::Compact) => archive::compact(common, seams.archives, out).await?,
         Some(Command::Migrate { to }) => return Err(archive::migrate(to)),
-        Some(Command::Schema { of }) => {
-            let schema = match of {
-                SchemaOf::Workflow => seams.workflows.schema(),
-                SchemaOf::Config => config::schema(),
-            };
-            output::json(out, &schema)?;
-        }
+        Some(Command::Schema { of }) => match of {
+            SchemaOf::Workflow => output::json(out, &seams.workflows.schema())?,
+            SchemaOf::Config => output::json(out, &config::schema())?,
+            SchemaOf::Reference => write!(out, "{}", ringback_core::workflow::reference())?,
+        },
     }
     Ok(0)
 }

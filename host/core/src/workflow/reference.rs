@@ -1,0 +1,186 @@
+//! The reference of the language as a page: made from the same tables as the reader
+//! and the schema, so that the three cannot disagree.
+
+use std::fmt::Write as _;
+
+use super::expression::{FILTERS, FUNCTIONS, ROOTS, TESTS};
+use super::language::{ACTIONS, FIELDS, FILE, Form, Key, Kind, Long, RESULTS, STEP, TRIGGERS};
+
+/// The page, in Markdown.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# The workflow file: reference\n\n\
+         Made by `ringback schema reference`; what it says is what the program reads.\n\
+         Whatever a row calls optional may be left out.\n",
+    );
+    // Writing into a text cannot fail.
+    let _ = write(&mut page);
+    page
+}
+
+fn write(page: &mut String) -> std::fmt::Result {
+    writeln!(page, "\n## The file\n")?;
+    keys(page, FILE)?;
+    writeln!(
+        page,
+        "\n## Triggers\n\nUnder `on`: one word, or words with keys.\n"
+    )?;
+    for trigger in TRIGGERS {
+        let Some(own) = trigger.keys else { continue };
+        writeln!(page, "### `{}`\n\n{}\n", trigger.word, trigger.about)?;
+        if trigger.awaited.is_some() {
+            writeln!(page, "A `wait_for` can wait for it.\n")?;
+        }
+        keys(page, own)?;
+        writeln!(page)?;
+    }
+    writeln!(
+        page,
+        "## Steps\n\nEach has one action, and any of these beside it:\n"
+    )?;
+    keys(page, STEP)?;
+    writeln!(page, "\n## Actions\n")?;
+    for action in ACTIONS {
+        if let Some(form) = &action.form {
+            writeln!(page, "### `{}`\n\n{}\n", action.word, action.about)?;
+            self::form(page, action.word, form)?;
+        }
+    }
+    writeln!(page, "## Expressions\n")?;
+    let ticked = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        words.join(", ")
+    };
+    writeln!(
+        page,
+        "Names: {}, and the ids of earlier steps.\n",
+        ticked(ROOTS)
+    )?;
+    for (root, fields) in FIELDS {
+        writeln!(page, "- `{root}` has {}", ticked(fields))?;
+    }
+    writeln!(page, "\nFunctions: {}.\n", ticked(FUNCTIONS))?;
+    writeln!(page, "Filters: {}.\n", ticked(FILTERS))?;
+    writeln!(page, "Tests, after `is`: {}.", ticked(TESTS))?;
+    let later = || {
+        let triggers = TRIGGERS.iter().filter(|one| one.keys.is_none());
+        let actions = ACTIONS.iter().filter(|one| one.form.is_none());
+        triggers
+            .map(|one| one.word)
+            .chain(actions.map(|one| one.word))
+    };
+    if later().next().is_some() {
+        let words: Vec<&str> = later().collect();
+        writeln!(
+            page,
+            "\n## Not yet\n\nThese words belong to the language and not to this version: {}.",
+            ticked(&words)
+        )?;
+    }
+    Ok(())
+}
+
+fn form(page: &mut String, word: &str, form: &Form) -> std::fmt::Result {
+    if let Some(short) = &form.short {
+        writeln!(
+            page,
+            "Short: `{word}: {}`. {}\n",
+            kind(&short.kind),
+            short.about
+        )?;
+    }
+    match &form.keys {
+        Long::Block(own) => keys(page, own)?,
+        Long::Other(kind) => writeln!(page, "Takes {}.", self::kind(kind))?,
+    }
+    let own: Vec<String> = form
+        .results
+        .iter()
+        .filter(|field| **field != "*")
+        .map(|field| format!("`{field}`"))
+        .collect();
+    let all: Vec<String> = RESULTS.iter().map(|field| format!("`{field}`")).collect();
+    match own.is_empty() {
+        true => writeln!(page, "\nResult: {}.\n", all.join(", ")),
+        false => writeln!(
+            page,
+            "\nResult: {}, and {}.\n",
+            own.join(", "),
+            all.join(", ")
+        ),
+    }
+}
+
+/// A table of keys; blocks follow with their own.
+fn keys(page: &mut String, keys: &[Key]) -> std::fmt::Result {
+    if keys.iter().all(Key::is_later) {
+        return writeln!(page, "It has no keys.");
+    }
+    writeln!(page, "| key | | what it is |\n|---|---|---|")?;
+    for key in keys.iter().filter(|key| !key.is_later()) {
+        let need = if key.required { "needed" } else { "optional" };
+        let about = key.about.replace('|', "\\|");
+        let kind = kind(&key.kind).replace('|', "\\|");
+        writeln!(page, "| `{}` | {need} | {about} *{kind}* |", key.name)?;
+    }
+    for key in keys {
+        if let Kind::Block(own) = &key.kind {
+            writeln!(page, "\n`{}`:\n", key.name)?;
+            self::keys(page, own)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a value of a kind looks like, in words.
+fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Template => "a text with {{ … }}".to_owned(),
+        Kind::Value => "a value, ${{ … }}, or a text with {{ … }}".to_owned(),
+        Kind::PhoneValue => "a phone number in quotes, or ${{ … }}".to_owned(),
+        Kind::Condition => "an expression".to_owned(),
+        Kind::Pattern => "a regular expression".to_owned(),
+        Kind::Duration => "a time such as 45s, 10m, 2h, 3d, 1w".to_owned(),
+        Kind::Count => "a whole number".to_owned(),
+        Kind::Share => "a number from 0 to 1".to_owned(),
+        Kind::Choice(words) => words.join(" or "),
+        Kind::Name(_) => "a name of the configuration".to_owned(),
+        Kind::Phone => "a phone number in quotes".to_owned(),
+        Kind::Cron => "a cron line".to_owned(),
+        Kind::Zone => "a time zone such as America/Chicago".to_owned(),
+        Kind::TimeOfDay => "a time such as \"10:30\"".to_owned(),
+        Kind::DayWindow => "hours such as \"10:00-18:00\"".to_owned(),
+        Kind::InputType => {
+            "string, number, boolean, phone or any; with ? when it may be missing".to_owned()
+        }
+        Kind::List(item) => format!("a list, or one: {}", self::kind(item)),
+        Kind::Map(item) => format!("names, each with {}", self::kind(item)),
+        Kind::Block(_) => "a block of keys".to_owned(),
+        Kind::Constants => "names and values".to_owned(),
+        Kind::Triggers => "events".to_owned(),
+        Kind::Events => "events with their keys, and a timeout".to_owned(),
+        Kind::Steps => "a list of steps".to_owned(),
+        Kind::Branches => "a list of lists of steps".to_owned(),
+        Kind::Cases => "`on`, then values in quotes with their steps, and `else`".to_owned(),
+        Kind::Weights => "names and whole numbers".to_owned(),
+        Kind::OnError => "fail, continue, or a list of steps".to_owned(),
+        Kind::Fields => "names and types".to_owned(),
+        Kind::Later => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The page that ships is this one.
+    #[test]
+    fn the_page_is_current() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows/REFERENCE.md");
+        let shipped = std::fs::read_to_string(file).unwrap_or_default();
+        let page = super::reference();
+        assert!(
+            shipped == page,
+            "workflows/REFERENCE.md is old: cargo run -- schema reference > workflows/REFERENCE.md"
+        );
+    }
+}
