@@ -57,6 +57,8 @@ pub(crate) enum Planted {
     ForgetRequests,
     /// A report is taken for one on the last attempt, whatever its id.
     ReportsOnTheLast,
+    /// Of the texts of a turn only the first is kept.
+    ForgetFolded,
     /// A text of which two attempts arrived looks like any other.
     KeepDoublesQuiet,
 }

@@ -3,16 +3,15 @@
 
 use serde_json::json;
 
-use super::enroll::Cause;
-use super::inbound::wants_call;
+use super::events::{self, Happened, Subject, call_cause, call_event};
 use super::scope::call_value;
 use super::tx::Follow;
-use super::{Answer, CallOutcome, CallReport, Calls, PlaceResult, Step, Tx, World, enroll, runs};
+use super::{Answer, CallOutcome, CallReport, Calls, PlaceResult, Step, Tx, World, runs};
 use crate::model::{
     Call, CallId, CallStatus, Contact, Direction, PhoneNumber, Problem, Run, RunId, Waiting, keys,
 };
 use crate::planted::{Planted, planted};
-use crate::workflow::{Awaited, CancelOn, On};
+use crate::workflow::CancelOn;
 
 /// What a report means for the call as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,64 +258,32 @@ fn raised(world: World<'_>, tx: &mut Tx<'_>, call: &Call, raise: Raise) -> Step<
         Raise::Completed => "call.completed",
     };
     tell(tx, kind, call);
-    let value = call_value(call);
+    let happened = Happened {
+        subject: match raise {
+            Raise::Missed => Subject::CallMissed(call),
+            Raise::Completed => Subject::CallCompleted(call),
+        },
+        more: Some(("call", call_value(call))),
+        cause: call_cause(tx, call, call_event(kind, call, tx.now))?,
+        sentence: match &call.contact {
+            Some(contact) => format!("{kind} with {contact}"),
+            None => kind.to_owned(),
+        },
+        own: None,
+    };
     if let Some(contact) = &call.contact {
         remember_caller(tx, contact)?;
-        let now = tx.now;
-        let result = || {
-            json!({
-                "ok": true, "timed_out": false, "at": now, "event": value, "call": value,
-            })
+        let ends = match raise {
+            Raise::Missed => CancelOn::CallMissed,
+            Raise::Completed => CancelOn::CallCompleted,
         };
-        let claimed = runs::claim(
-            world,
-            tx,
-            contact,
-            |_, event| match (event, raise) {
-                (Awaited::CallMissed(filter), Raise::Missed)
-                | (Awaited::CallCompleted(filter), Raise::Completed) => wants_call(filter, call),
-                _ => false,
-            },
-            result,
-            || format!("{kind} with {contact}"),
-        )?;
-        if let Some(run) = claimed {
-            return Ok(Answer::Runs(vec![run]));
+        runs::cancel_by_event(world, tx, contact, &ends, kind, None)?;
+        let claimed = events::wake(world, tx, &happened, false)?;
+        if !claimed.is_empty() {
+            return Ok(Answer::Runs(claimed));
         }
     }
-    let mut event = json!({
-            "type": kind,
-            "id": call.id,
-            "call_id": call.id,
-            "from": value.get("fromNumber"),
-            "to": value.get("toNumber"),
-            "direction": call.direction,
-            "status": call.status.word(),
-            "voicemail": call.voicemail,
-            "duration": call.duration,
-            "agent": call.agent,
-            "at": tx.now,
-    });
-    if let Some(event) = event.as_object_mut() {
-        event.insert("call".to_owned(), value);
-    }
-    let cause = Cause {
-        event: event.into(),
-        contact: call.contact.clone(),
-        agent: call.agent.clone(),
-        number: Some(call.number.clone()),
-        conversation: None,
-        call: Some(call.id.clone()),
-        item: None,
-        parent: None,
-    };
-    let started = enroll::start_all(world, tx, &cause, |trigger| match (&trigger.on, raise) {
-        (On::CallMissed(filter), Raise::Missed) | (On::CallCompleted(filter), Raise::Completed) => {
-            wants_call(filter, call)
-        }
-        _ => false,
-    })?;
-    Ok(Answer::Runs(started))
+    Ok(Answer::Runs(events::start(world, tx, &happened)?))
 }
 
 /// The guard record exists from the first time a number is seen.

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use super::groups::Place;
 use super::runs::{note, put, tell};
 use super::scope::Names;
 use super::tx::Follow;
-use super::{InService, Step, Tx, World};
+use super::{InService, Step, Tx, World, events, groups, leads};
 use crate::model::{
     CallId, Conversation, ConversationId, Enrollment, Parent, PhoneNumber, Run, RunId, RunRef,
     RunStatus, keys,
@@ -20,8 +22,10 @@ const RUNS_PER_CONTACT: usize = 64;
 /// How many runs may lead to one, each started by the one before: more is a circle.
 const DEEPEST: u32 = 8;
 
-/// What starts a run, before it is known whether it may.
-#[derive(Clone, Default)]
+/// What starts a run, before it is known whether it may. Stored while it waits for
+/// its turn, so new fields need a default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Cause {
     /// As expressions see it.
     pub(super) event: Arc<Json>,
@@ -39,7 +43,36 @@ pub(super) struct Cause {
     pub(super) item: Option<(String, Arc<Json>)>,
     /// The run whose step asked for it, and how many stand behind that.
     pub(super) parent: Option<(RunId, u32)>,
+    /// The run that caused the event.
+    pub(super) by: Option<By>,
 }
+
+/// A run that caused an event, and what led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct By {
+    /// The run.
+    pub(super) run: RunId,
+    /// How many runs led to it.
+    pub(super) depth: u32,
+    /// Their workflows, and its own last.
+    pub(super) chain: Vec<String>,
+}
+
+impl By {
+    /// This run.
+    pub(super) fn of(run: &Run) -> Self {
+        let mut chain = run.chain.clone();
+        chain.push(run.workflow.clone());
+        Self {
+            run: run.id.clone(),
+            depth: run.depth,
+            chain,
+        }
+    }
+}
+
+/// The refusal of a run that starts later.
+pub(super) const QUEUED: &str = "queued";
 
 /// Why a workflow did not start.
 pub(super) struct Refusal {
@@ -98,7 +131,7 @@ pub(super) fn holds(
 }
 
 /// The names that exist before there is a run.
-fn cause_names<'a>(
+pub(super) fn cause_names<'a>(
     world: World<'a>,
     tx: &Tx<'_>,
     definition: &Definition,
@@ -145,7 +178,11 @@ pub(super) fn not_started(
     refusal: &Refusal,
 ) {
     let (workflow, code, text) = (definition.id.clone(), refusal.code, refusal.text.clone());
-    tx.tell("run.not_started", |entry| {
+    let kind = match code {
+        QUEUED => "run.queued",
+        _ => "run.not_started",
+    };
+    tx.tell(kind, |entry| {
         entry.contact = cause.contact.clone();
         entry.conversation = cause.conversation.clone();
         entry.data = json!({ "workflow": workflow, "code": code, "reason": text });
@@ -159,7 +196,22 @@ pub(super) fn start(
     in_service: &InService,
     cause: Cause,
 ) -> Step<Result<RunId, Refusal>> {
+    start_in(world, tx, in_service, cause, None)
+}
+
+/// The same for one whose turn in a group has come.
+pub(super) fn start_in(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    in_service: &InService,
+    cause: Cause,
+    turn: Option<&str>,
+) -> Step<Result<RunId, Refusal>> {
     let definition = &in_service.workflow.definition;
+    let depth = match circle(definition, &cause) {
+        Ok(depth) => depth,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     // Whom, and whether again, is asked of each of the things.
     let is_fan = definition.for_each.is_some() && cause.item.is_none();
     let contact = match is_fan {
@@ -168,6 +220,27 @@ pub(super) fn start(
             Ok(contact) => contact,
             Err(refusal) => return Ok(Err(refusal)),
         },
+    };
+    if !is_fan && let Some(refusal) = leads::without_consent(tx, definition, contact.as_ref())? {
+        return Ok(Err(refusal));
+    }
+    // What waited was called off by a STOP, like texts that wait.
+    if let (Some(_), Some(phone)) = (turn, &contact)
+        && tx.contact(phone)?.opted_out.is_some()
+    {
+        return Ok(Err(Refusal {
+            code: "opted_out",
+            text: format!("{phone} opted out while it waited for its turn"),
+        }));
+    }
+    let place = match turn {
+        Some(name) => Ok(Place::of(name)),
+        None if is_fan => Ok(Place::default()),
+        None => groups::enter(world, tx, definition, &cause, contact.as_ref())?,
+    };
+    let place = match place {
+        Ok(place) => place,
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let key = match &definition.enroll.key {
         _ if is_fan => None,
@@ -189,21 +262,22 @@ pub(super) fn start(
         }
     };
     if let Some(key) = &key
-        && let Some(refusal) = enrolled(tx, definition, key)?
+        && let Some(refusal) = enrolled(tx, definition, key, place.ends.as_ref())?
     {
         return Ok(Err(refusal));
     }
-    let depth = cause.parent.as_ref().map_or(0, |(_, depth)| depth + 1);
-    if depth > DEEPEST {
-        return Ok(Err(Refusal {
-            code: "too_deep",
-            text: format!("{DEEPEST} runs led to this one, each started by the one before"),
-        }));
-    }
+    let chain = match (&cause.by, &cause.parent) {
+        (Some(by), _) => by.chain.clone(),
+        (None, Some((parent, _))) => {
+            events::by(tx, Some(parent))?.map_or(Vec::new(), |by| by.chain)
+        }
+        (None, None) => Vec::new(),
+    };
     let id = tx.ids.run();
     if let Err(refusal) = list(tx, contact.as_ref(), &id, &definition.id)? {
         return Ok(Err(refusal));
     }
+    groups::take(world, tx, definition, &place, &id)?;
     if let Some(key) = &key {
         let enrollment = Enrollment {
             run: id.clone(),
@@ -236,6 +310,8 @@ pub(super) fn start(
         fan: None,
         parent: cause.parent.map(|(run, _)| Parent { run, until: None }),
         depth,
+        chain,
+        group: place.name,
         cursor: 0,
         tries: 0,
         wants_rows: false,
@@ -263,6 +339,36 @@ pub(super) fn start(
     tell(tx, "run.started", &run);
     tx.follow(Follow::Advance(id.clone()));
     Ok(Ok(id))
+}
+
+/// How many runs led to one that this would start. A run of a workflow does not
+/// start for what runs of the same workflow caused, and there is an end to runs that
+/// start one another.
+fn circle(definition: &Definition, cause: &Cause) -> Result<u32, Refusal> {
+    if let Some(by) = &cause.by
+        && by.chain.contains(&definition.id)
+    {
+        let text = match by.chain.last() {
+            Some(last) if *last == definition.id => {
+                format!("{}, a run of this workflow, caused it", by.run)
+            }
+            _ => format!("{} caused it, to which a run of this workflow led", by.run),
+        };
+        return Err(Refusal {
+            code: "own_event",
+            text,
+        });
+    }
+    let behind = cause.by.as_ref().map(|by| by.depth);
+    let behind = behind.or(cause.parent.as_ref().map(|(_, depth)| *depth));
+    let depth = behind.map_or(0, |depth| depth + 1);
+    if depth > DEEPEST {
+        return Err(Refusal {
+            code: "too_deep",
+            text: format!("{DEEPEST} runs led to this one, each started by the one before"),
+        });
+    }
+    Ok(depth)
 }
 
 /// Adds a run to those of its contact that are under way.
@@ -320,8 +426,14 @@ fn whom(
     }
 }
 
-/// Why a key may not be enrolled again now.
-fn enrolled(tx: &Tx<'_>, definition: &Definition, key: &str) -> Step<Option<Refusal>> {
+/// Why a key may not be enrolled again now. A run that the new one would end is not
+/// in its way.
+fn enrolled(
+    tx: &Tx<'_>,
+    definition: &Definition,
+    key: &str,
+    ends: Option<&RunId>,
+) -> Step<Option<Refusal>> {
     let stored: Option<Enrollment> = tx.get(&keys::enrollment(&definition.id, key))?;
     let Some(earlier) = stored else {
         return Ok(None);
@@ -335,7 +447,7 @@ fn enrolled(tx: &Tx<'_>, definition: &Definition, key: &str) -> Step<Option<Refu
     let rule = &definition.enroll;
     Ok(match rule.again {
         Again::Never => refusal(format!("{key} went through it once, as {}", earlier.run)),
-        Again::AfterFinished if earlier.active => {
+        Again::AfterFinished if earlier.active && ends != Some(&earlier.run) => {
             refusal(format!("{key} is still in it, as {}", earlier.run))
         }
         _ => match rule.again_after {

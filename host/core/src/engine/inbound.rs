@@ -3,15 +3,17 @@
 
 use serde_json::json;
 
-use super::enroll::Cause;
-use super::{Answer, IncomingText, Notice, Step, Tx, World, enroll, runs, steps, texts, threads};
+use super::events::{self, Happened, Subject};
+use super::{
+    Answer, IncomingText, Notice, Step, Tx, World, idle, runs, steps, texts, threads, turns,
+};
 use crate::model::{
     Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
     PhoneNumber, Status, keys,
 };
 use crate::planted::{Planted, planted};
 use crate::sms::{self, Keyword};
-use crate::workflow::{Awaited, CancelOn, Intent, On, TextFilter};
+use crate::workflow::{CancelOn, Intent, TextFilter};
 
 /// A contact's text.
 pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> Step<Answer> {
@@ -72,6 +74,7 @@ pub(super) fn text(world: World<'_>, tx: &mut Tx<'_>, text: &IncomingText) -> St
     conversation.last_at = tx.now;
     conversation.last_inbound_at = Some(tx.now);
     conversation.number = Some(text.to.clone());
+    idle::wrote(world, tx, &mut conversation, &message)?;
     threads::put(tx, &conversation)?;
     texts::tell(tx, "message.received", &message);
     answer(world, tx, &message, &conversation, text.keyword)
@@ -101,63 +104,35 @@ fn answer(
     if handed_over {
         return Ok(Answer::Done);
     }
-    let now = tx.now;
-    let said = || {
-        let said: String = message.body.chars().take(80).collect();
-        format!("{phone} wrote: {said}")
+    let said: String = message.body.chars().take(80).collect();
+    let happened = Happened {
+        subject: Subject::Text(message),
+        cause: turns::cause(std::slice::from_ref(message), conversation, tx.now),
+        more: Some(("message", super::scope::message_value(message))),
+        sentence: format!("{phone} wrote: {said}"),
+        own: None,
     };
-    let result = || {
-        let value = super::scope::message_value(message);
-        json!({ "ok": true, "timed_out": false, "at": now, "message": value })
-    };
-    let claimed = runs::claim(
-        world,
-        tx,
-        phone,
-        |run, event| {
-            let here = run
-                .conversation
-                .as_ref()
-                .is_none_or(|one| *one == conversation.id);
-            matches!(event, Awaited::MessageReceived(filter) if here && wanted(filter, message))
-        },
-        result,
-        said,
-    )?;
-    if let Some(run) = claimed {
-        return Ok(Answer::Runs(vec![run]));
+    let claimed = events::wake(world, tx, &happened, false)?;
+    if !claimed.is_empty() {
+        return Ok(Answer::Runs(claimed));
     }
     // User-written text handlers stand here, in their configured order.
-    let cause = Cause {
-        event: json!({
-            "type": "message.received",
-            "id": message.id,
-            "from": message.contact,
-            "to": message.number,
-            "body": message.body,
-            "text": message.body,
-            "media": message.media,
-            "agent": message.agent,
-            "at": tx.now,
-        })
-        .into(),
-        contact: Some(phone.clone()),
-        agent: Some(message.agent.clone()),
-        number: message.number.clone(),
-        conversation: Some(conversation.id.clone()),
-        call: None,
-        item: None,
-        parent: None,
-    };
-    let started = enroll::start_all(world, tx, &cause, |trigger| match &trigger.on {
-        On::MessageReceived(filter) => wanted(filter, message),
-        _ => false,
-    })?;
+    let started = turns::take(world, tx, message, &happened.cause)?;
     // The agent's own way of answering comes last; `off` leaves the text to be read.
     Ok(Answer::Runs(started))
 }
 
-fn wanted(filter: &TextFilter, message: &Message) -> bool {
+/// Whether a filter wants a text, whose words may be those of several.
+pub(super) fn wanted(filter: &TextFilter, message: &Message, words: &str) -> bool {
+    let matches = filter
+        .matches
+        .as_ref()
+        .is_none_or(|pattern| pattern.find(words).is_some());
+    wanted_from(filter, message) && matches
+}
+
+/// Whether a filter wants texts from there to there.
+pub(super) fn wanted_from(filter: &TextFilter, message: &Message) -> bool {
     let agent = filter
         .to_agent
         .as_ref()
@@ -167,11 +142,7 @@ fn wanted(filter: &TextFilter, message: &Message) -> bool {
             .from
             .iter()
             .any(|number| number == message.contact.as_str());
-    let matches = filter
-        .matches
-        .as_ref()
-        .is_none_or(|pattern| pattern.find(&message.body).is_some());
-    agent && from && matches
+    agent && from
 }
 
 /// STOP, START and HELP. True when the text was one of them.
@@ -194,7 +165,7 @@ fn keyword(
             if stopped {
                 return Ok(true);
             }
-            format!("{business}: you will get no more texts from us. Reply START to change that.")
+            goodbye(business)
         }
         Keyword::Start | Keyword::Yes if stopped => {
             resume(tx, phone)?;
@@ -230,18 +201,42 @@ fn keyword(
     let conversation = tx
         .get(&keys::conversation(&conversation.id))?
         .unwrap_or_else(|| conversation.clone());
-    let reply = texts::queue(tx, conversation, draft)?;
-    if matches!(word, Keyword::Stop | Keyword::Help) {
-        let mut contact = tx.contact(phone)?;
-        if let Some(out) = &mut contact.opted_out {
-            match word {
-                Keyword::Stop => out.confirmation = Some(reply),
-                _ => out.help = Some(reply),
+    match word {
+        Keyword::Stop => confirm(tx, conversation, draft)?,
+        Keyword::Help => {
+            let reply = texts::queue(tx, conversation, draft)?;
+            let mut contact = tx.contact(phone)?;
+            if let Some(out) = &mut contact.opted_out {
+                out.help = Some(reply);
+                tx.put_contact(&contact)?;
             }
-            tx.put_contact(&contact)?;
+        }
+        _ => {
+            texts::queue(tx, conversation, draft)?;
         }
     }
     Ok(true)
+}
+
+/// What answers a STOP.
+pub(super) fn goodbye(business: &str) -> String {
+    format!("{business}: you will get no more texts from us. Reply START to change that.")
+}
+
+/// Queues the one text that confirms an opt-out.
+pub(super) fn confirm(
+    tx: &mut Tx<'_>,
+    conversation: Conversation,
+    draft: texts::Draft,
+) -> Step<()> {
+    let phone = conversation.contact.clone();
+    let reply = texts::queue(tx, conversation, draft)?;
+    let mut contact = tx.contact(&phone)?;
+    if let Some(out) = &mut contact.opted_out {
+        out.confirmation = Some(reply);
+        tx.put_contact(&contact)?;
+    }
+    Ok(())
 }
 
 /// Toll-free codes of the North American Numbering Plan (FCC, 47 CFR 52.101).
@@ -265,6 +260,8 @@ pub(super) fn stop(
     if contact.opted_out.is_some() {
         return Ok(());
     }
+    // Who wants no texts at all does not agree to some.
+    contact.consent.clear();
     contact.opted_out = Some(OptOut {
         at: tx.now,
         how,
@@ -320,7 +317,7 @@ pub(super) fn opt_out_by_api(
     let said_by = tx.contact(phone)?.opted_out.map(|out| out.how);
     match said_by {
         None => Ok(Answer::Repeat),
-        Some(OptOutSource::Api) => {
+        Some(OptOutSource::Api | OptOutSource::Workflow) => {
             resume(tx, phone)?;
             Ok(Answer::Done)
         }

@@ -59,6 +59,12 @@ pub enum Input {
     Replay(MessageId),
     /// Somebody saw that a text failed, and leaves it at that.
     Dismiss(MessageId),
+    /// A program or person tells of a contact.
+    Lead(LeadRequest),
+    /// Another program called one of our addresses.
+    Webhook(IncomingWebhook),
+    /// A plugin or program tells of something.
+    Event(PostedEvent),
     /// A workflow's file was loaded.
     Define(Arc<Workflow>),
     /// A workflow's file is gone.
@@ -246,6 +252,87 @@ pub struct StartRequest {
     pub input: Map<String, Json>,
 }
 
+/// A program or person tells what is known of a contact, who becomes a lead by it.
+#[derive(Clone, Debug)]
+pub struct LeadRequest {
+    /// For clients that may ask twice. What is known already changes nothing anyway.
+    pub idempotency: Option<Idempotency>,
+    /// Who it is.
+    pub phone: PhoneNumber,
+    /// Fields to set; null removes one. The name is the field `name`.
+    pub fields: Map<String, Json>,
+    /// The IANA zone they live in.
+    pub zone: Option<String>,
+    /// Tags to add.
+    pub tag: Vec<String>,
+    /// Tags to take off.
+    pub untag: Vec<String>,
+    /// To what they agree, or do not agree any more.
+    pub consent: Vec<ConsentChange>,
+    /// A line for people.
+    pub note: Option<String>,
+}
+
+impl LeadRequest {
+    /// Nothing but a number, which alone makes a lead.
+    pub fn new(phone: PhoneNumber) -> Self {
+        Self {
+            idempotency: None,
+            phone,
+            fields: Map::new(),
+            zone: None,
+            tag: Vec::new(),
+            untag: Vec::new(),
+            consent: Vec::new(),
+            note: None,
+        }
+    }
+}
+
+/// That a contact agreed to texts of a kind, or took that back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentChange {
+    /// To which texts.
+    pub intent: Intent,
+    /// Whether they agree.
+    pub given: bool,
+    /// How it is known.
+    pub source: String,
+    /// Since when; none is now.
+    pub at: Option<Timestamp>,
+}
+
+/// A call of one of our addresses, by another program.
+#[derive(Clone, Debug)]
+pub struct IncomingWebhook {
+    /// What stood after `/in/`.
+    pub path: String,
+    /// The workflows whose `verify` the call fits, those without one among them:
+    /// see [`super::Catalog::webhooks`]. No other starts.
+    pub workflows: Vec<String>,
+    /// The body: JSON, or its text.
+    pub body: Json,
+    /// Headers, by names in small letters, without credentials.
+    pub headers: Map<String, Json>,
+    /// The query.
+    pub query: Map<String, Json>,
+}
+
+/// Something that a plugin or program tells of.
+#[derive(Clone, Debug)]
+pub struct PostedEvent {
+    /// For clients that may ask twice.
+    pub idempotency: Option<Idempotency>,
+    /// Who tells.
+    pub plugin: String,
+    /// What it is called.
+    pub name: String,
+    /// Whom it is about.
+    pub contact: Option<PhoneNumber>,
+    /// What there is to know.
+    pub data: Json,
+}
+
 /// How an attempt to hand over a text ended. Whether it may have had an effect
 /// was judged by whoever saw the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -405,4 +492,14 @@ pub enum Answer {
     },
     /// So many of the records named were removed.
     Expired(usize),
+    /// A run starts when those before it in its group have ended.
+    Queued,
+    /// What is known of a contact: whether they became a lead by it, and the names of
+    /// the fields that changed.
+    Lead {
+        /// They were none before.
+        created: bool,
+        /// In alphabetical order.
+        changed: Vec<String>,
+    },
 }

@@ -10,12 +10,17 @@
 mod calls;
 mod draft;
 mod enroll;
+mod events;
 mod fan;
 mod firing;
+mod groups;
 mod held;
+mod idle;
 mod inbound;
 mod input;
+mod leads;
 mod outcomes;
+mod posted;
 mod replay;
 mod reports;
 mod requests;
@@ -27,6 +32,7 @@ mod setup;
 mod steps;
 mod texts;
 mod threads;
+mod turns;
 mod tx;
 mod unknown;
 mod work;
@@ -37,8 +43,8 @@ pub use held::turn_of;
 pub use input::*;
 pub use schedule::upcoming;
 pub use setup::{
-    Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, OpeningHours, Person,
-    Reading, Retention, Setup, Voice,
+    Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, Listener,
+    OpeningHours, Person, Reading, Retention, Setup, Voice,
 };
 pub use tx::{Facts, Records};
 pub use work::{Ask, Body, Compose, Http, Work, WorkResult};
@@ -143,16 +149,29 @@ pub fn step(
 
 fn decide(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
     let answer = handle(world, tx, input)?;
-    while let Some(work) = tx.next_work() {
-        match work {
-            Follow::Pump(conversation) => texts::pump(world, tx, &conversation)?,
-            Follow::Resume(run, message) => runs::resume(world, tx, &run, &message)?,
-            Follow::Advance(run) => steps::advance(world, tx, &run)?,
-            Follow::Join(run) => steps::join(world, tx, &run)?,
-            Follow::CallEnded(run, call) => calls::ended(world, tx, &run, &call)?,
+    loop {
+        if let Some(work) = tx.next_work() {
+            follow(world, tx, work)?;
+        } else if let Some(entry) = tx.next_told(|kind| events::tells(world, kind)) {
+            events::told(world, tx, &entry)?;
+        } else if let Some(work) = tx.next_text() {
+            follow(world, tx, work)?;
+        } else {
+            break;
         }
     }
     Ok(answer)
+}
+
+fn follow(world: World<'_>, tx: &mut Tx<'_>, work: Follow) -> Step<()> {
+    match work {
+        Follow::Pump(conversation) => texts::pump(world, tx, &conversation),
+        Follow::Resume(run, message) => runs::resume(world, tx, &run, &message),
+        Follow::Advance(run) => steps::advance(world, tx, &run),
+        Follow::Join(run) => steps::join(world, tx, &run),
+        Follow::CallEnded(run, call) => calls::ended(world, tx, &run, &call),
+        Follow::Next(workflow, group) => groups::next(world, tx, &workflow, &group),
+    }
 }
 
 fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
@@ -180,6 +199,9 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Decide(message, decision) => unknown::decided(world, tx, message, *decision),
         Input::Replay(message) => replay::again(world, tx, message),
         Input::Dismiss(message) => replay::dismiss(tx, message),
+        Input::Lead(request) => leads::told_of(tx, request),
+        Input::Webhook(webhook) => posted::webhook(world, tx, webhook),
+        Input::Event(event) => posted::event(world, tx, event),
         Input::Define(workflow) => schedule::define(world, tx, workflow),
         Input::Undefine(workflow) => schedule::undefine(world, tx, workflow),
         Input::Expire(keys) => retention::expire(world, tx, keys),
@@ -207,6 +229,16 @@ fn timer(world: World<'_>, tx: &mut Tx<'_>, key: &Key) -> Step<Answer> {
         Task::Tick { workflow, trigger } => {
             firing::tick(world, tx, workflow, *trigger, key, timer.due)?;
         }
+        Task::Turn {
+            conversation,
+            workflow,
+            trigger,
+        } => turns::due(world, tx, conversation, workflow, *trigger, key)?,
+        Task::Silence {
+            conversation,
+            workflow,
+            trigger,
+        } => idle::due(world, tx, conversation, workflow, *trigger, key)?,
     }
     Ok(Answer::Done)
 }
@@ -225,6 +257,7 @@ pub fn expected(input: &Input) -> Vec<Key> {
             wanted
         }
         Input::Send(request) => vec![keys::contact(&request.to)],
+        Input::Lead(request) => vec![keys::contact(&request.phone)],
         Input::Timer(key) => vec![key.clone()],
         Input::Sent(message, _)
         | Input::Looked(message, _)

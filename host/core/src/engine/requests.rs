@@ -10,7 +10,9 @@ use super::{
     Agent, Answer, Command, Idempotency, PlaceRequest, SendRequest, StartRequest, Step, Tx, World,
     calls, enroll, texts, threads,
 };
-use crate::model::{Call, CallId, CallStatus, Direction, MessageId, PhoneNumber, RunId, keys};
+use crate::model::{
+    Call, CallId, CallStatus, Direction, EventId, MessageId, PhoneNumber, RunId, keys,
+};
 use crate::planted::{Planted, planted};
 use crate::workflow::On;
 
@@ -24,26 +26,33 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    pub(super) fn new(digest: String, made: Made) -> Self {
+        Self { digest, made }
+    }
+
     /// When it was taken: what it made has the time in its id.
     pub(super) fn at(&self) -> Option<Timestamp> {
         match &self.made {
             Made::Message(id) => id.at(),
             Made::Call(id) => id.at(),
             Made::Run(id) => id.at(),
+            Made::Event(id) => id.at(),
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Made {
+pub(super) enum Made {
     Message(MessageId),
     Call(CallId),
     Run(RunId),
+    /// Nothing that could be named: only when.
+    Event(EventId),
 }
 
 /// The answer of the first time, when the key was used before.
-fn repeated(tx: &Tx<'_>, idempotency: Option<&Idempotency>) -> Step<Option<Answer>> {
+pub(super) fn repeated(tx: &Tx<'_>, idempotency: Option<&Idempotency>) -> Step<Option<Answer>> {
     let Some(idempotency) = idempotency else {
         return Ok(None);
     };
@@ -61,10 +70,11 @@ fn repeated(tx: &Tx<'_>, idempotency: Option<&Idempotency>) -> Step<Option<Answe
         Made::Message(id) => Answer::Message(id),
         Made::Call(id) => Answer::Call(id),
         Made::Run(id) => Answer::Runs(vec![id]),
+        Made::Event(_) => Answer::Repeat,
     }))
 }
 
-fn take(tx: &mut Tx<'_>, idempotency: Option<&Idempotency>, made: Made) -> Step<()> {
+pub(super) fn take(tx: &mut Tx<'_>, idempotency: Option<&Idempotency>, made: Made) -> Step<()> {
     let Some(idempotency) = idempotency else {
         return Ok(());
     };
@@ -214,10 +224,16 @@ pub(super) fn start(world: World<'_>, tx: &mut Tx<'_>, request: &StartRequest) -
         agent: agent.map(|agent| agent.id.clone()),
         ..Cause::default()
     };
-    match enroll::start(world, tx, in_service, cause)? {
+    match enroll::start(world, tx, in_service, cause.clone())? {
         Ok(run) => {
             take(tx, request.idempotency.as_ref(), Made::Run(run.clone()))?;
             Ok(Answer::Runs(vec![run]))
+        }
+        Err(refusal) if refusal.code == enroll::QUEUED => {
+            enroll::not_started(tx, definition, &cause, &refusal);
+            let made = Made::Event(tx.ids.event());
+            take(tx, request.idempotency.as_ref(), made)?;
+            Ok(Answer::Queued)
         }
         Err(refusal) => Ok(Answer::Refused {
             code: refusal.code,

@@ -4,8 +4,10 @@
 //! still needs it. What was read for that becomes a precondition, so that a record
 //! that is needed after all is not removed.
 //!
-//! It must not remove a contact (opt-outs are kept for ever), a conversation, a
-//! timer, or anything that a run under way or an unsettled text refers to.
+//! It must not remove a contact (opt-outs are kept for ever) or what is noted of them,
+//! a conversation, a timer, or anything that a run under way, a turn that is not over or
+//! an unsettled text refers to. Turns, silences and places in line go when they have
+//! been acted on.
 
 mod sweep;
 
@@ -18,10 +20,10 @@ use super::requests::Taken;
 use super::{Answer, Retention, Step, Tx, World};
 use crate::model::{
     Binding, Call, CallId, Contact, Conversation, Direction, Enrollment, EventId, Head, Key,
-    Message, MessageId, Origin, Run, RunId, RunStatus, Status, StoredBinding, StoredDefinition,
-    keys, record,
+    Message, MessageId, Origin, Pending, Run, RunId, RunStatus, Status, StoredBinding,
+    StoredDefinition, keys, record,
 };
-use crate::workflow::{Again, Definition};
+use crate::workflow::{Again, Definition, On};
 
 /// A definition that no run refers to is kept for so long after another took its
 /// place: its file may come back.
@@ -212,7 +214,7 @@ fn expire_texts<'k>(
     }));
     let mut removed = 0;
     for text in &texts {
-        if text_is_needed(tx, text)? {
+        if text_is_needed(world, tx, text)? {
             continue;
         }
         tx.delete(keys::place(&text.conversation, &text.id));
@@ -230,7 +232,7 @@ fn expire_texts<'k>(
     Ok(removed)
 }
 
-fn text_is_needed(tx: &Tx<'_>, text: &Message) -> Step<bool> {
+fn text_is_needed(world: World<'_>, tx: &Tx<'_>, text: &Message) -> Step<bool> {
     if let Origin::Run { run, .. } = &text.origin
         && is_running(tx, run)?
     {
@@ -247,7 +249,32 @@ fn text_is_needed(tx: &Tx<'_>, text: &Message) -> Step<bool> {
     let proves = contact.opted_out.as_ref().is_some_and(|out| {
         out.message.as_ref() == Some(&text.id) || out.confirmation.as_ref() == Some(&text.id)
     });
-    Ok(waits || proves || is_mentioned(tx, &contact, text.id.as_str())?)
+    Ok(waits
+        || proves
+        || is_in_turn(world, tx, text)?
+        || is_mentioned(tx, &contact, text.id.as_str())?)
+}
+
+/// Whether a text is one of a turn that is not over: its run will read it.
+fn is_in_turn(world: World<'_>, tx: &Tx<'_>, text: &Message) -> Step<bool> {
+    if text.direction == Direction::Outbound {
+        return Ok(false);
+    }
+    for in_service in world.workflows.in_service.values() {
+        let definition = &in_service.workflow.definition;
+        for (number, trigger) in definition.triggers.iter().enumerate() {
+            if !matches!(&trigger.on, On::MessageReceived(filter) if filter.fold.is_some()) {
+                continue;
+            }
+            let key = keys::pending(&text.conversation, &definition.id, number);
+            if let Some(Pending::Turn { texts, .. }) = tx.get::<Pending>(&key)?
+                && texts.contains(&text.id)
+            {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn is_running(tx: &Tx<'_>, id: &RunId) -> Step<bool> {

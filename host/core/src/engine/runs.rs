@@ -5,12 +5,12 @@ use serde_json::{Value as Json, json};
 
 use super::steps::May;
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, fan, firing, steps, texts, work};
+use super::{Answer, Step, Tx, World, fan, firing, groups, steps, texts, work};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
     Waiting, keys,
 };
-use crate::workflow::{Action, Awaited, CancelOn, WaitFor};
+use crate::workflow::{Action, CancelOn, WaitFor};
 
 /// Stores a run.
 pub(super) fn put(tx: &mut Tx<'_>, run: &Run) -> Step<()> {
@@ -73,7 +73,11 @@ pub(super) fn awaited<'a>(world: World<'a>, run: &Run) -> Option<&'a WaitFor> {
 
 /// The wait that follows the text a run is sending, when that text may have
 /// reached the contact already: an answer can be faster than the provider's own.
-fn awaited_next<'a>(world: World<'a>, tx: &Tx<'_>, run: &Run) -> Step<Option<&'a WaitFor>> {
+pub(super) fn awaited_next<'a>(
+    world: World<'a>,
+    tx: &Tx<'_>,
+    run: &Run,
+) -> Step<Option<&'a WaitFor>> {
     let Some(Waiting::Text { message }) = &run.waiting else {
         return Ok(None);
     };
@@ -308,6 +312,7 @@ pub(super) fn end(
     if let Some(parent) = &run.parent {
         tx.follow(Follow::Join(parent.run.clone()));
     }
+    groups::run_ended(tx, run)?;
     firing::run_ended(world, tx, run)
 }
 
@@ -360,8 +365,12 @@ pub(super) fn cancel_by_event(
     outcome: &str,
     except: Option<&RunId>,
 ) -> Step<()> {
+    let spared = match except {
+        Some(run) => Some(whole(tx, run)?),
+        None => None,
+    };
     for mut run in of_contact(tx, phone)? {
-        if except == Some(&run.id) {
+        if spared.is_some() && spared == Some(whole(tx, &run.id)?) {
             continue;
         }
         let definition = world.workflows.by_hash.get(&run.definition);
@@ -380,6 +389,21 @@ pub(super) fn cancel_by_event(
     Ok(())
 }
 
+/// The run that a branch is a part of; any other run itself.
+fn whole(tx: &Tx<'_>, id: &RunId) -> Step<RunId> {
+    let mut id = id.clone();
+    loop {
+        let run: Option<Run> = tx.get(&keys::run(&id))?;
+        match run.and_then(|run| run.parent) {
+            Some(Parent {
+                run: above,
+                until: Some(_),
+            }) => id = above,
+            _ => return Ok(id),
+        }
+    }
+}
+
 /// The runs of a contact that are under way, oldest first.
 pub(super) fn of_contact(tx: &mut Tx<'_>, phone: &PhoneNumber) -> Step<Vec<Run>> {
     let contact = tx.contact(phone)?;
@@ -393,37 +417,6 @@ pub(super) fn of_contact(tx: &mut Tx<'_>, phone: &PhoneNumber) -> Step<Vec<Run>>
         }
     }
     Ok(runs)
-}
-
-/// Hands an event to the first run of the contact that waits for it. Mostly none
-/// does, so what the run would get is made only then.
-pub(super) fn claim(
-    world: World<'_>,
-    tx: &mut Tx<'_>,
-    phone: &PhoneNumber,
-    wants: impl Fn(&Run, &Awaited) -> bool,
-    result: impl FnOnce() -> Json,
-    sentence: impl FnOnce() -> String,
-) -> Step<Option<RunId>> {
-    for mut run in of_contact(tx, phone)? {
-        let early = awaited_next(world, tx, &run)?;
-        let Some(wait) = awaited(world, &run).or(early) else {
-            continue;
-        };
-        if !wait.events.iter().any(|event| wants(&run, event)) {
-            continue;
-        }
-        let step = step_at(world, &run).map(|step| step.id.clone());
-        note(tx, &mut run, step.as_deref(), "answered", &sentence())?;
-        if early.is_some() {
-            run.early = Some(result());
-            put(tx, &run)?;
-        } else {
-            pass(world, tx, &mut run, result())?;
-        }
-        return Ok(Some(run.id));
-    }
-    Ok(None)
 }
 
 /// A person or program ends a run.

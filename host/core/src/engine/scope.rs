@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Agent, Setup};
+use super::{Agent, Setup, leads};
 use crate::model::{Call, Contact, Conversation, Direction, Message, PhoneNumber, Run};
 use crate::sms;
 use crate::workflow::expression::Scope;
@@ -42,7 +42,12 @@ impl<'a> Names<'a> {
             self.setup.business.zone.clone(),
             contact.opted_out.is_some(),
         );
-        let (mut lead, own) = (contact.fields.clone(), contact.phone.clone());
+        let (name, consent) = (
+            contact.fields.get("name").cloned(),
+            leads::consent_value(contact),
+        );
+        let (own, fields) = (contact.phone.clone(), contact.fields.clone());
+        let (tags, since) = (contact.tags.clone(), contact.lead_since);
         self.lazily("contact", move || {
             let zone = zone_for(&phone, known.as_deref(), &business);
             json!({
@@ -51,12 +56,11 @@ impl<'a> Names<'a> {
                 "zones": sms::zones::zones_of(phone.as_str()),
                 "region": sms::phone::region_of(phone.as_str()),
                 "opted_out": opted_out,
+                "name": name,
+                "consent": consent,
             })
         })
-        .lazily("lead", move || {
-            lead.entry("phone").or_insert_with(|| json!(own));
-            Json::Object(lead)
-        })
+        .lazily("lead", move || leads::value(&own, &fields, &tags, since))
     }
 
     /// `agent`.

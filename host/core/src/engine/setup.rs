@@ -10,7 +10,7 @@ use crate::model::PhoneNumber;
 use crate::schedule::{Cron, Hours};
 use crate::sms;
 use crate::workflow::expression::{Services, Template};
-use crate::workflow::{Checks, Known, Workflow};
+use crate::workflow::{Checks, Known, On, Verify, Workflow};
 
 /// The part of `ringback.toml` that decisions depend on.
 #[derive(Clone, Debug, Default)]
@@ -271,4 +271,33 @@ pub struct Catalog {
     pub in_service: BTreeMap<String, InService>,
     /// By definition hash.
     pub by_hash: BTreeMap<String, Arc<Workflow>>,
+}
+
+/// A workflow that an address of ours starts, and what it wants of a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listener<'a> {
+    /// The workflow's id.
+    pub workflow: &'a str,
+    /// The signature that a call must have; none takes everybody's.
+    pub verify: Option<&'a Verify>,
+}
+
+impl Catalog {
+    /// The workflows in service that a path under `/in/` starts. None: there is no
+    /// such address.
+    pub fn webhooks(&self, path: &str) -> Vec<Listener<'_>> {
+        let all = self.in_service.iter().flat_map(|(id, one)| {
+            let triggers = one.workflow.definition.triggers.iter();
+            triggers.filter_map(move |trigger| match &trigger.on {
+                On::Webhook(hook) => Some((id, hook)),
+                _ => None,
+            })
+        });
+        all.filter(|(_, hook)| hook.path == path)
+            .map(|(id, hook)| Listener {
+                workflow: id,
+                verify: hook.verify.as_ref(),
+            })
+            .collect()
+    }
 }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod compose;
+mod contact;
 mod failing;
 mod flow;
 mod others;
@@ -20,7 +21,7 @@ use super::work::{self, Ask};
 use super::{Step as Result, Tx, World, enroll, fan, runs};
 use crate::model::{Conversation, Direction, Key, Once, Run, RunId, RunStatus, Waiting, keys};
 use crate::planted::{Planted, planted};
-use crate::workflow::expression::{Scope, Value};
+use crate::workflow::expression::{Error, Scope, Value};
 use crate::workflow::{Action, Definition, Set, Step};
 
 pub(super) use failing::{May, fail_at};
@@ -47,6 +48,8 @@ enum Next {
     Fail(String),
     /// At its end.
     End(String),
+    /// Ended already, with all others of its contact.
+    Gone,
 }
 
 /// Takes the steps of a run until it waits or ends.
@@ -127,6 +130,7 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
                     return runs::put(tx, &run);
                 }
             }
+            Next::Gone => return Ok(()),
             Next::End(outcome) => {
                 return runs::end_whole(world, tx, &mut run, RunStatus::Finished, &outcome);
             }
@@ -166,7 +170,8 @@ fn before(
 ) -> Result<Before> {
     if let Some(goal) = definition.goal.as_ref().filter(|_| run.failing.is_none()) {
         match goal.truthy(scope) {
-            Ok(false) => {}
+            // What is not known of the contact yet is not what it is to be.
+            Ok(false) | Err(Error::Undefined(_)) => {}
             Ok(true) => return Ok(Before::Goal),
             Err(error) => return Ok(Before::Fail(format!("`goal`: {error}"))),
         }
@@ -317,6 +322,9 @@ fn act(
         Action::ForEach(each) => Ok(things::for_each(definition, run, each, scope)),
         Action::Parallel(parallel) => others::parallel(tx, run, step, parallel),
         Action::CallWorkflow(call) => others::call(world, tx, run, step, call, scope),
+        Action::Lead(lead) => contact::lead(tx, run, step, lead, scope),
+        Action::Release => contact::release(tx, run, step),
+        Action::OptOut(one) => contact::opt_out(world, tx, run, step, one, scope),
         Action::Set(set) => Ok(self::set(run, set, scope)),
         Action::Log(log) => match log.message.render(scope) {
             Ok(line) => {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 pub(super) use super::draft::{Draft, LONGEST, queue, too_long};
 use super::tx::Follow;
-use super::{Command, Gated, Notice, Step, Tx, World, held, threads};
+use super::{Command, Gated, Notice, Step, Tx, World, held, idle, threads};
 use crate::model::{
     Attempt, Contact, Conversation, ConversationId, Key, Message, MessageId, Origin, Outcome,
     Problem, Recent, Status, Task, keys,
@@ -132,6 +132,7 @@ fn begin(
     });
     tx.put_contact(&contact)?;
     conversation.in_flight = Some(message.id.clone());
+    idle::wrote(world, tx, &mut conversation, &message)?;
     threads::put(tx, &conversation)?;
     message.status = Status::Sending;
     message.reason = None;

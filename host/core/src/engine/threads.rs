@@ -27,6 +27,7 @@ pub(super) fn open(tx: &mut Tx<'_>, agent: &str, phone: &PhoneNumber) -> Step<Co
         last_at: tx.now,
         last_inbound_at: None,
         number: None,
+        last_text: None,
         handoff: None,
         lane: Vec::new(),
         deferred: Vec::new(),

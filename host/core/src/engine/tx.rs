@@ -167,6 +167,8 @@ pub(super) enum Follow {
     Join(RunId),
     /// A call that a run may be waiting for has ended.
     CallEnded(RunId, CallId),
+    /// In this group of this workflow's runs it is the next one's turn.
+    Next(String, String),
 }
 
 /// What a step came to, before it has an answer.
@@ -194,6 +196,12 @@ pub(super) struct Tx<'a> {
     /// Rows that a run's expressions asked for, while the step that asked is taken
     /// again: they come with the input and are stored by what is made of them.
     rows: Option<(RunId, Brought)>,
+    /// How many entries of the feed were taken up as events.
+    taken_up: usize,
+    /// How many of them runs caused.
+    pub(super) caused: u32,
+    /// The last status that was taken up, by the id of its text or call.
+    statuses: BTreeMap<String, &'static str>,
     pub(super) ids: Ids,
     pub(super) now: Timestamp,
 }
@@ -212,6 +220,9 @@ impl<'a> Tx<'a> {
             notes: Vec::new(),
             follow: VecDeque::new(),
             rows: None,
+            taken_up: 0,
+            caused: 0,
+            statuses: BTreeMap::new(),
             ids: Ids::new(now, seed),
             now,
         }
@@ -363,12 +374,49 @@ impl<'a> Tx<'a> {
         self.follow.push_back(work);
     }
 
-    /// The next piece of work that was left. Texts leave last, so that the gate
-    /// sees what the runs of this step came to.
+    /// The next piece of work that was left: the runs' first.
     pub(super) fn next_work(&mut self) -> Option<Follow> {
         let run = |work: &Follow| !matches!(work, Follow::Pump(_));
-        let first = self.follow.iter().position(run).unwrap_or(0);
+        let first = self.follow.iter().position(run)?;
         self.follow.remove(first)
+    }
+
+    /// The next conversation whose texts may leave. They leave last, so that the gate
+    /// sees what the runs and events of this step came to.
+    pub(super) fn next_text(&mut self) -> Option<Follow> {
+        self.follow.pop_front()
+    }
+
+    /// The next entry of the feed that `wanted` is true for and that nobody has taken
+    /// up as an event.
+    pub(super) fn next_told(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Entry> {
+        loop {
+            let entry = self.entries.get(self.taken_up)?;
+            self.taken_up += 1;
+            if wanted(&entry.kind) {
+                return Some(entry.clone());
+            }
+        }
+    }
+
+    /// A record as it was before this step, as far as the step knows it.
+    pub(super) fn stored<T: Stored + DeserializeOwned>(&self, key: &Key) -> Step<Option<T>> {
+        match self.facts.stored.get(key) {
+            Some(fact) => Ok(fact.read()?),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a status is another than the one before: the last that was taken up in
+    /// this step, else the one before the step.
+    pub(super) fn is_news(
+        &mut self,
+        id: &str,
+        status: &'static str,
+        before: Option<&'static str>,
+    ) -> bool {
+        let last = self.statuses.insert(id.to_owned(), status);
+        last.or(before) != Some(status)
     }
 
     /// The keys that were missing, when the step stopped for them.

@@ -2,11 +2,14 @@
 //! the number is seen, so that "has opted out" is checked as a revision of it
 //! and not as an absence.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{ConversationId, MessageId, PhoneNumber, RunId};
+use crate::workflow::Intent;
 
 /// The guard record of a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,15 @@ pub struct Contact {
     /// What is known of the person: `first_name`, `email`, …
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Json>,
+    /// Since when the contact is a lead: somebody told us of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_since: Option<Timestamp>,
+    /// Words that people and workflows put on them, in the order of coming.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// To which kinds of texts they agreed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consent: BTreeMap<Intent, Consent>,
     /// The conversations, one for each agent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub threads: Vec<Thread>,
@@ -44,11 +56,35 @@ impl Contact {
             opted_out: None,
             zone: None,
             fields: Map::new(),
+            lead_since: None,
+            tags: Vec::new(),
+            consent: BTreeMap::new(),
             threads: Vec::new(),
             runs: Vec::new(),
             recent: Vec::new(),
         }
     }
+}
+
+/// That the contact agreed to texts of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Since when.
+    pub at: Timestamp,
+    /// How it is known: a form, a call, a spreadsheet.
+    pub source: String,
+}
+
+/// A line about a contact, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactNote {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The run that wrote it; none for a program or person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The line.
+    pub text: String,
 }
 
 /// That the contact said stop.
@@ -79,6 +115,8 @@ pub enum OptOutSource {
     Provider,
     /// A program or person recorded it.
     Api,
+    /// A workflow took it from what the contact wrote.
+    Workflow,
 }
 
 /// A conversation with one agent.

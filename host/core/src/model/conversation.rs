@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, Key, MessageId, PhoneNumber, RunId};
+use super::{ConversationId, Direction, Key, MessageId, PhoneNumber, RunId};
 
 /// The head of a conversation; its texts are listed under its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Conversation {
     /// Our number that the contact last wrote to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<PhoneNumber>,
+    /// The last text that really came or went, but words of the law and notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_text: Option<LastText>,
     /// Set while a person has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<Handoff>,
@@ -36,6 +39,17 @@ pub struct Conversation {
     /// The text whose attempt has no known outcome: nothing overtakes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<MessageId>,
+}
+
+/// The last text of a conversation, as silences are counted from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastText {
+    /// When it came, or the attempt at it began.
+    pub at: Timestamp,
+    /// The text.
+    pub message: MessageId,
+    /// Who wrote it.
+    pub direction: Direction,
 }
 
 /// That a person has the conversation.

@@ -9,6 +9,7 @@
 //! | `c` | conversation id | [`super::Conversation`] |
 //! | `d` | definition hash | [`super::StoredDefinition`] |
 //! | `e` | event id, of the first | [`super::Entries`] of the feed, those of one commit |
+//! | `f` | conversation id, workflow id, trigger number | [`super::Pending`]: a turn or a silence |
 //! | `g` | key id | an API key, hashed |
 //! | `h` | workflow id, step and contact | the way that a `split` took for a contact |
 //! | `i` | message, call or run id | in flight: an attempt without an outcome, a step's work |
@@ -28,6 +29,9 @@
 //! | `w` | workflow id | [`super::Head`]: the version in service |
 //! | `x` | a name | where the host's own housekeeping stands |
 //! | `F` | run id, number | things of a `for_each` whose runs are still to be started |
+//! | `y` | phone number, event id | [`super::ContactNote`]: a line about the contact |
+//! | `z` | workflow id, group | [`super::Group`]: whose turn it is |
+//! | `z` | workflow id, group, number | what waits for its turn there |
 
 use jiff::Timestamp;
 
@@ -279,4 +283,34 @@ pub fn provider_text(connection: &str, provider_id: &str) -> Key {
 /// The version of a workflow that is in service.
 pub fn workflow(id: &str) -> Key {
     key(b'w', &[id.as_bytes()])
+}
+
+/// What a trigger of a workflow keeps of a conversation: a turn, or a silence.
+pub fn pending(conversation: &ConversationId, workflow: &str, trigger: usize) -> Key {
+    key(
+        b'f',
+        &[
+            conversation.as_str().as_bytes(),
+            workflow.as_bytes(),
+            &(trigger as u64).to_be_bytes(),
+        ],
+    )
+}
+
+/// A line about a contact.
+pub fn contact_note(number: &PhoneNumber, id: &EventId) -> Key {
+    key(b'y', &[number.as_str().as_bytes(), id.as_str().as_bytes()])
+}
+
+/// Whose turn it is in a group of a workflow's runs.
+pub fn group(workflow: &str, name: &str) -> Key {
+    key(b'z', &[workflow.as_bytes(), &digest(&[name])])
+}
+
+/// What waits for its turn in a group, by its number.
+pub fn in_line(workflow: &str, name: &str, number: u64) -> Key {
+    key(
+        b'z',
+        &[workflow.as_bytes(), &digest(&[name]), &number.to_be_bytes()],
+    )
 }

@@ -11,6 +11,7 @@ mod feed;
 mod ids;
 pub mod keys;
 mod message;
+mod pending;
 mod phone;
 pub mod record;
 mod repeat;
@@ -21,13 +22,14 @@ mod timer;
 pub use aside::{Aside, Attention, Turn};
 pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
 pub use call::{Call, CallStatus};
-pub use contact::{Contact, OptOut, OptOutSource, Recent, RunRef, Thread};
-pub use conversation::{Conversation, Handoff};
+pub use contact::{Consent, Contact, ContactNote, OptOut, OptOutSource, Recent, RunRef, Thread};
+pub use conversation::{Conversation, Handoff, LastText};
 pub use feed::{Entries, Entry, RawWebhook};
 pub use ids::{CallId, ConversationId, EventId, Ids, MessageId, RunId};
 pub use message::{
     Attachment, Attempt, Direction, Message, Origin, Outcome, Problem, Status, Verdict,
 };
+pub use pending::{Group, Pending};
 pub use phone::PhoneNumber;
 pub use repeat::{Binding, StoredBinding};
 pub use run::{

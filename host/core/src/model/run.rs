@@ -164,6 +164,12 @@ pub struct Run {
     /// How many runs and events of runs led to it, one after another.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u32,
+    /// The workflows of those runs, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+    /// The group of runs in which it has its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The step it stands at: an index into the definition's list.
     pub cursor: usize,
     /// How often the step at the cursor has failed.

@@ -46,4 +46,22 @@ pub enum Task {
         /// Which of its triggers.
         trigger: usize,
     },
+    /// The texts that were folded into one turn start their run.
+    Turn {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The workflow's id.
+        workflow: String,
+        /// Which of its triggers.
+        trigger: usize,
+    },
+    /// A conversation may have been silent for long enough.
+    Silence {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The workflow's id.
+        workflow: String,
+        /// Which of its triggers.
+        trigger: usize,
+    },
 }

@@ -31,6 +31,7 @@ fn case() -> Case {
         last_at: now,
         last_inbound_at: None,
         number: None,
+        last_text: None,
         handoff: None,
         lane: Vec::new(),
         deferred: Vec::new(),

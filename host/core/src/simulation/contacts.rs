@@ -81,6 +81,8 @@ impl Simulation {
                     self.after(0, Happening::Hook(input, 0));
                 }
             }
+            58 => self.tells_of(&contact),
+            59 => self.calls_in(&contact),
             47..=52 => {
                 if self.scenario.faults.weather {
                     self.weather();
@@ -114,7 +116,7 @@ impl Simulation {
     }
 
     /// A webhook, as often as its sender feels like.
-    fn hook(&mut self, after: u64, input: Input) {
+    pub(super) fn hook(&mut self, after: u64, input: Input) {
         self.after(after, Happening::Hook(input.clone(), 0));
         if self.fault(Fault::Webhook, self.scenario.faults.webhook) {
             let again = after + self.random.between(0, 20_000);

@@ -13,6 +13,7 @@ impl Simulation {
         };
         let began = &mut self.truth.began;
         began.insert(id.clone(), run.definition.clone());
+        self.note_called(&run)?;
         let kind = run.event.get("type").and_then(|kind| kind.as_str());
         if kind == Some("schedule") {
             self.report.firings += 1;

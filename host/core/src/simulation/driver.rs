@@ -58,6 +58,10 @@ pub struct Report {
     pub missed: u64,
     /// Firings of schedules.
     pub firings: u64,
+    /// What programs told of leads.
+    pub leads: u64,
+    /// Turns of texts that were folded.
+    pub turns: u64,
     /// How much time went by, in milliseconds.
     pub millis: u64,
 }

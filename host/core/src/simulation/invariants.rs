@@ -19,7 +19,7 @@ use super::driver::Simulation;
 use super::story::Failure;
 use crate::engine::{Act, Command, Input};
 use crate::model::{
-    Batch, CallId, Contact, Conversation, Direction, Key, Message, MessageId, Origin, Run,
+    Batch, CallId, Contact, Conversation, Direction, Key, Message, MessageId, Origin, Pending, Run,
     RunStatus, Status, Task, Tick, Timer, Waiting, keys, record,
 };
 
@@ -52,6 +52,7 @@ impl Simulation {
         let tick = |timer: &Timer| matches!(timer.task, Task::Tick { .. });
         self.truth.ticking = matches!(input, Input::Timer(_)) && timers.iter().any(tick);
         self.note_entries(input, act)?;
+        self.check_turns(act)?;
         self.check_timer(input, act)?;
         if let Input::Decide(id, _) = input {
             self.truth.resent.insert(id.clone());
@@ -88,7 +89,9 @@ impl Simulation {
             self.check_key(&head)?;
         }
         for (key, value) in &act.batch.writes {
-            if let (Some(b'r' | b'c' | b's' | b'p'), Some(_)) = (key.as_bytes().first(), value) {
+            if let (Some(b'r' | b'c' | b's' | b'p' | b'f'), Some(_)) =
+                (key.as_bytes().first(), value)
+            {
                 self.check_key(key)?;
             }
         }
@@ -138,6 +141,12 @@ impl Simulation {
                 Some(contact) => self.check_contact(&contact),
                 None => Ok(()),
             },
+            Some(b'f') => match self.get::<Pending>(key)? {
+                Some(pending) if self.state.get(pending.timer()).is_none() => {
+                    Err(self.failure(format!("I1: nothing ends {pending:?}")))
+                }
+                _ => Ok(()),
+            },
             Some(b's') => match self.get::<Tick>(key)? {
                 Some(tick) if self.state.get(&tick.timer).is_none() => {
                     Err(self.failure(format!("I1: schedule {key:?} has no timer")))
@@ -156,6 +165,16 @@ impl Simulation {
             }
             Task::Release { conversation } => self.check_key(&keys::conversation(conversation)),
             Task::Tick { workflow, trigger } => self.check_key(&keys::tick(workflow, *trigger)),
+            Task::Turn {
+                conversation,
+                workflow,
+                trigger,
+            }
+            | Task::Silence {
+                conversation,
+                workflow,
+                trigger,
+            } => self.check_key(&keys::pending(conversation, workflow, *trigger)),
         }
     }
 
@@ -227,6 +246,7 @@ impl Simulation {
     }
 
     fn check_contact(&self, contact: &Contact) -> Checked {
+        self.check_group(contact)?;
         for one in &contact.runs {
             let run = self.get::<Run>(&keys::run(&one.run))?;
             if run.is_none_or(|run| run.status != RunStatus::Running) {
@@ -342,7 +362,7 @@ impl Simulation {
 
     /// Checks every record.
     pub(super) fn check_all(&self) -> Checked {
-        for table in *b"orcps" {
+        for table in *b"orcpsf" {
             let (from, to) = keys::table(table);
             for (key, _) in self.state.range(&from, &to) {
                 self.check_key(key)?;
@@ -363,6 +383,7 @@ impl Simulation {
 
     /// Checks what must hold when nothing is going to happen any more.
     pub(super) fn check_rest(&self) -> Checked {
+        self.check_outside()?;
         let (from, to) = keys::table(b'o');
         for (key, _) in self.state.range(&from, &to) {
             let Some(message) = self.get::<Message>(key)? else {

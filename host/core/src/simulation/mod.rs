@@ -13,6 +13,7 @@ mod contacts;
 mod definitions;
 mod doubles;
 mod driver;
+mod events;
 mod host;
 mod invariants;
 mod provider;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::doubles::Reported;
 use super::driver::Simulation;
+use super::events::Outside;
 use super::invariants::Checked;
 use crate::engine::{Act, Answer, CallOutcome, Calls, Delivery, Input};
 use crate::model::{
@@ -49,6 +50,8 @@ pub(super) struct Truth {
     pub(super) requested: BTreeMap<String, MessageId>,
     /// What providers reported of the texts they took.
     pub(super) reported: Reported,
+    /// What other programs told.
+    pub(super) outside: Outside,
 }
 
 impl Simulation {
@@ -158,6 +161,7 @@ impl Simulation {
                 }
             }
             Input::OptOut(phone, true, _) => self.stop_acknowledged(phone)?,
+            Input::Lead(request) => self.lead_acknowledged(request, answer),
             Input::Send(request) => {
                 if let (Some(asked), Answer::Message(id)) = (&request.idempotency, answer) {
                     let first = self.truth.requested.entry(asked.key.clone());

@@ -4,6 +4,7 @@
 mod action;
 mod flow;
 mod input;
+mod lead;
 mod outside;
 mod trigger;
 
@@ -17,6 +18,7 @@ use super::expression::{Expression, Value};
 pub use action::*;
 pub use flow::*;
 pub use input::{BadInput, what};
+pub use lead::*;
 pub use outside::*;
 pub use trigger::*;
 
@@ -66,6 +68,12 @@ pub struct Definition {
     /// What becomes of running runs when the file is deleted.
     #[serde(default)]
     pub on_delete: OnDelete,
+    /// Only for contacts who agreed to texts of this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_consent: Option<Intent>,
+    /// Runs of one group, one at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
 }
 
 impl Definition {
@@ -110,7 +118,7 @@ pub enum WindowZone {
 }
 
 /// Why a text is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Advertising: legal quiet hours apply.
@@ -124,6 +132,43 @@ pub enum Intent {
     Conversation,
     /// A one-time password.
     Otp,
+}
+
+impl Intent {
+    /// The word it has in a file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Marketing => "marketing",
+            Self::Transactional => "transactional",
+            Self::CustomerCare => "customer_care",
+            Self::Conversation => "conversation",
+            Self::Otp => "otp",
+        }
+    }
+}
+
+/// Runs of one workflow with the same group, one at a time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// What belongs together; none means the contact's phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Value>,
+    /// What happens when another one would start.
+    #[serde(default)]
+    pub on_new: OnNew,
+}
+
+/// What happens when a run would start while another one of its group is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNew {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It takes the place of the other one.
+    Restart,
+    /// It does not start.
+    Drop,
 }
 
 /// How often one contact may be enrolled.
@@ -165,6 +210,14 @@ pub enum CancelOn {
     Handoff,
     /// A call with the contact is answered.
     CallAnswered,
+    /// A call with the contact is missed.
+    CallMissed,
+    /// A call with the contact has ended after somebody spoke.
+    CallCompleted,
+    /// A text to the contact was not sent, or did not arrive.
+    MessageFailed,
+    /// What is known of the contact changed, and not by the run itself.
+    LeadUpdated,
 }
 
 /// What becomes of running runs when their file is deleted.

@@ -67,6 +67,8 @@ pub(crate) enum Kind {
     OnError,
     /// Names and types of things that are extracted.
     Fields,
+    /// `true` and nothing else.
+    Yes,
     /// Not read yet.
     Later,
 }

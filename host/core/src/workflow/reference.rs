@@ -165,6 +165,7 @@ fn kind(kind: &Kind) -> String {
         Kind::Cases => "`on`, then values in quotes with their steps, and `else`".to_owned(),
         Kind::Weights => "names and whole numbers".to_owned(),
         Kind::OnError => "fail, continue, or a list of steps".to_owned(),
+        Kind::Yes => "true".to_owned(),
         Kind::Fields => "names and types".to_owned(),
         Kind::Later => String::new(),
     }

@@ -53,6 +53,7 @@ fn kind(kind: &Kind) -> Json {
             json!({ "type": "string" })
         }
         Kind::Value | Kind::Constants | Kind::Later => json!({}),
+        Kind::Yes => json!({ "const": true }),
         Kind::PhoneValue => json!({ "type": "string" }),
         Kind::Condition => json!({ "type": ["string", "boolean"] }),
         Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+ ?[smhdw]$" }),

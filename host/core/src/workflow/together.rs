@@ -93,6 +93,14 @@ fn same(one: &Trigger, two: &Trigger) -> bool {
         (On::CallMissed(one), On::CallMissed(two))
         | (On::CallCompleted(one), On::CallCompleted(two)) => calls_meet(one, two),
         (On::MessageReceived(one), On::MessageReceived(two)) => texts_meet(one, two),
+        (On::LeadCreated(one), On::LeadCreated(two))
+        | (On::LeadUpdated(one), On::LeadUpdated(two)) => lists_meet(&one.changed, &two.changed),
+        (On::Webhook(one), On::Webhook(two)) => one.path == two.path,
+        (On::ConversationIdle(one), On::ConversationIdle(two)) => {
+            one.after == two.after && meet(one.last_from, two.last_from)
+        }
+        (On::ContactOptedIn, On::ContactOptedIn)
+        | (On::ConversationHandoff, On::ConversationHandoff) => true,
         _ => false,
     };
     // Of two conditions nobody knows whether they can hold together.

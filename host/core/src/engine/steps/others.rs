@@ -129,6 +129,7 @@ pub(super) fn call(
         call: run.call.clone(),
         item: None,
         parent: Some((run.id.clone(), run.depth)),
+        by: None,
     };
     // Starting it changes the contact, whose record this run is in, too.
     let started = match enroll::start(world, tx, called, cause)? {

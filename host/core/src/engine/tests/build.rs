@@ -43,7 +43,7 @@ pub(crate) fn wait(seconds: u64) -> Action {
 
 pub(crate) fn reply(timeout: Option<u64>) -> Action {
     Action::WaitFor(WaitFor {
-        events: vec![Awaited::MessageReceived(TextFilter::default())],
+        events: vec![Awaited::from(received())],
         timeout,
     })
 }

@@ -7,7 +7,7 @@ use crate::workflow::parse;
 
 const HEAD: &str = "name: Flow\non: call.missed\nintent: customer_care\n";
 
-fn file(source: &str) -> Arc<Workflow> {
+pub(super) fn file(source: &str) -> Arc<Workflow> {
     let known = build::setup().known();
     let parsed = parse(source, "test.yaml", &known);
     Arc::new(parsed.result.unwrap_or_else(|problems| {
@@ -25,7 +25,7 @@ fn missed_call(source: &str) -> Host {
 }
 
 /// The words of the texts that left.
-fn said(host: &Host) -> Vec<String> {
+pub(super) fn said(host: &Host) -> Vec<String> {
     host.outgoing().into_iter().map(|(body, ..)| body).collect()
 }
 

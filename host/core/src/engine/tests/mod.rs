@@ -2,11 +2,14 @@
 
 pub(crate) mod build;
 mod calls;
+mod events;
 mod fan;
 mod flow;
 mod gate;
 mod golden;
+mod groups;
 mod inbound;
+mod leads;
 mod outside;
 mod pace;
 mod replay;
@@ -16,8 +19,10 @@ mod retention;
 mod runs;
 mod schedules;
 mod sending;
+mod turns;
 mod unknown;
 mod waits;
+mod webhooks;
 mod years;
 
 use std::sync::Arc;

@@ -52,6 +52,8 @@ fn add(sum: &mut Report, one: &Report) {
     sum.received += one.received;
     sum.missed += one.missed;
     sum.firings += one.firings;
+    sum.leads += one.leads;
+    sum.turns += one.turns;
     sum.millis += one.millis;
 }
 
@@ -92,7 +94,7 @@ fn proof_seeds() {
     println!(
         "simulation: {} sends, {} commits, {} crashes, {} unknown outcomes, {} events, \
          {years:.0} years; {seeds} seeds, {} conflicts, {} full disks, {} clock jumps, {} edits, \
-         {} opt-outs, {} firings; 0 broken invariants; {:.1?}",
+         {} opt-outs, {} firings, {} leads, {} turns; 0 broken invariants; {:.1?}",
         sum.sends,
         sum.commits,
         sum.crashes,
@@ -104,6 +106,8 @@ fn proof_seeds() {
         sum.edits,
         sum.stops,
         sum.firings,
+        sum.leads,
+        sum.turns,
         began.elapsed(),
     );
     // A simulation in which nothing happens proves nothing.
@@ -119,6 +123,8 @@ fn proof_seeds() {
         sum.received,
         sum.missed,
         sum.firings,
+        sum.leads,
+        sum.turns,
     ];
     assert!(all.iter().all(|count| *count > seeds / 4), "{sum:?}");
 }

@@ -15,7 +15,7 @@ const LINES: usize = 25;
 /// And of one about a text that is looked for, sent again, and reported twice.
 const DOUBLES: usize = 80;
 
-const ALL: [Planted; 25] = [
+const ALL: [Planted; 26] = [
     Planted::ForgetTexts,
     Planted::ForgetCalls,
     Planted::UnknownIsRefused,
@@ -41,6 +41,7 @@ const ALL: [Planted; 25] = [
     Planted::ForgetRequests,
     Planted::ReportsOnTheLast,
     Planted::KeepDoublesQuiet,
+    Planted::ForgetFolded,
 ];
 
 /// The first seed that notices the mistake, and how.

@@ -12,10 +12,11 @@ use crate::engine::tests::build::{
     agent, manual, missed, phone, reply, send, send_with, setup, wait, workflow,
 };
 use crate::engine::{Calls, Connection};
-use crate::workflow::expression::{Pattern, Template, Value};
+use crate::workflow::expression::{Expression, Pattern, Template, Value};
 use crate::workflow::{
-    Action, Again, CancelOn, Definition, Handoff, Intent, Missed, On, OnUnknown, Overlap, Schedule,
-    Send, Set, TextFilter, TimeOfDay, Wait, Workflow,
+    Action, Again, CancelOn, Concurrency, Definition, Handoff, Idle, Intent, Lead, LeadFilter,
+    Missed, On, OnUnknown, Overlap, Party, Schedule, Send, Set, StatusFilter, TextFilter,
+    TimeOfDay, Trigger, Wait, WaitFor, Webhook, Workflow,
 };
 
 /// The files as they are at first, and what they may be edited to: every text of
@@ -131,7 +132,68 @@ fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
         vec![("set", "", set), ("wait", "", wait(30_000))],
         described,
     );
-    vec![first, later, nurture, price, clock]
+    let turns = On::MessageReceived(TextFilter {
+        matches: Some(Pattern::new("hello|ten").unwrap()),
+        fold: Some(8),
+        ..TextFilter::default()
+    });
+    let calendar = On::Webhook(Webhook {
+        path: "calendar".to_owned(),
+        verify: None,
+        dedupe: Some(Value::Expression(Expression::new("event.body.id").unwrap())),
+    });
+    let quiet = On::ConversationIdle(Idle {
+        after: 7_200,
+        last_from: Some(Party::Them),
+    });
+    let tag = Action::Lead(Lead {
+        tag: vec![Template::new("seen_{{ event.type }}").unwrap()],
+        ..Lead::default()
+    });
+    let changes = Action::WaitFor(WaitFor {
+        events: vec![
+            On::LeadUpdated(LeadFilter::default()).into(),
+            On::MessageStatus(StatusFilter {
+                status: vec!["undelivered".to_owned()],
+            })
+            .into(),
+        ],
+        timeout: Some(600),
+    });
+    let events = workflow(
+        "events",
+        turns,
+        vec![
+            ("tag", "", tag),
+            ("wait", "", changes),
+            (
+                "text",
+                "",
+                send("Of {{ event.type }} ({{ event.id | default(run.id) }})."),
+            ),
+        ],
+        |one| {
+            described(one);
+            one.enroll.again = Again::Always;
+            one.contact = Some(Value::Expression(
+                Expression::new("event.contact or event.from or event.body.phone").unwrap(),
+            ));
+            one.concurrency = Some(Concurrency::default());
+            one.goal = Some(Expression::new("lead.status == 'booked'").unwrap());
+            let more = [
+                calendar,
+                quiet,
+                On::LeadUpdated(LeadFilter {
+                    changed: vec!["status".to_owned()],
+                }),
+            ];
+            one.triggers.extend(more.map(|on| Trigger {
+                on,
+                condition: None,
+            }));
+        },
+    );
+    vec![first, later, nurture, price, clock, events]
 }
 
 /// The world of a seed.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Call, CallFilter, CallWorkflow, Classify, Compose, Extract, ForEach, Http, Notify, Parallel,
-    Split, Switch, TextFilter, Uses,
+    Call, CallWorkflow, Classify, Compose, Extract, ForEach, Http, Lead, Notify, On, OptOut,
+    Parallel, Split, Switch, Uses,
 };
 use crate::workflow::expression::{Expression, Template, Value};
 
@@ -129,6 +129,12 @@ pub enum Action {
     Compose(Compose),
     /// Places a call.
     Call(Call),
+    /// Changes what is known of the contact.
+    Lead(Lead),
+    /// Frees the conversation.
+    Release,
+    /// Opts the contact out, and ends the run.
+    OptOut(OptOut),
     /// Sets values, visible under `vars` in later steps.
     Set(Set),
     /// Writes a line into the run's timeline.
@@ -167,6 +173,9 @@ impl Action {
             Self::Extract(_) => "extract",
             Self::Compose(_) => "compose",
             Self::Call(_) => "call",
+            Self::Lead(_) => "lead",
+            Self::Release => "release",
+            Self::OptOut(_) => "opt_out",
             Self::Set(_) => "set",
             Self::Log(_) => "log",
             Self::Stop(_) => "stop",
@@ -266,17 +275,22 @@ pub struct WaitFor {
 
 /// Something a run can wait for; always of the run's own contact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event")]
-pub enum Awaited {
-    /// A text from the contact.
-    #[serde(rename = "message.received")]
-    MessageReceived(TextFilter),
-    /// A missed call with the contact.
-    #[serde(rename = "call.missed")]
-    CallMissed(CallFilter),
-    /// A finished call with the contact.
-    #[serde(rename = "call.completed")]
-    CallCompleted(CallFilter),
+pub struct Awaited {
+    /// The event.
+    #[serde(flatten)]
+    pub on: On,
+    /// A condition over the event, as `event`, and what else the run sees.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Expression>,
+}
+
+impl From<On> for Awaited {
+    fn from(on: On) -> Self {
+        Self {
+            on,
+            condition: None,
+        }
+    }
 }
 
 /// A person takes the conversation.

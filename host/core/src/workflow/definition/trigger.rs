@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::workflow::expression::{Expression, Pattern};
+use crate::workflow::expression::{Expression, Pattern, Value};
 
 /// One reason to start a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,42 @@ pub enum On {
     /// The API or the command line.
     #[serde(rename = "manual")]
     Manual(Manual),
+    /// A call came to another status.
+    #[serde(rename = "call.status")]
+    CallStatus(CallFilter),
+    /// A text of ours came to another status.
+    #[serde(rename = "message.status")]
+    MessageStatus(StatusFilter),
+    /// A text of ours was not sent, or did not arrive.
+    #[serde(rename = "message.failed")]
+    MessageFailed(StatusFilter),
+    /// A contact became a lead.
+    #[serde(rename = "lead.created")]
+    LeadCreated(LeadFilter),
+    /// What is known of a lead changed.
+    #[serde(rename = "lead.updated")]
+    LeadUpdated(LeadFilter),
+    /// Another program called our address.
+    #[serde(rename = "webhook")]
+    Webhook(Webhook),
+    /// Nobody wrote in a conversation for a while.
+    #[serde(rename = "conversation.idle")]
+    ConversationIdle(Idle),
+    /// A person took a conversation.
+    #[serde(rename = "conversation.handoff")]
+    ConversationHandoff,
+    /// A contact opted out.
+    #[serde(rename = "contact.opted_out")]
+    ContactOptedOut,
+    /// A contact opted in again.
+    #[serde(rename = "contact.opted_in")]
+    ContactOptedIn,
+    /// A run of a workflow ended.
+    #[serde(rename = "workflow.finished")]
+    WorkflowFinished(FinishedFilter),
+    /// A program or plugin told of something.
+    #[serde(rename = "plugin.event")]
+    PluginEvent(PluginFilter),
 }
 
 impl On {
@@ -46,6 +82,18 @@ impl On {
             Self::MessageReceived(_) => "message.received",
             Self::Schedule(_) => "schedule",
             Self::Manual(_) => "manual",
+            Self::CallStatus(_) => "call.status",
+            Self::MessageStatus(_) => "message.status",
+            Self::MessageFailed(_) => "message.failed",
+            Self::LeadCreated(_) => "lead.created",
+            Self::LeadUpdated(_) => "lead.updated",
+            Self::Webhook(_) => "webhook",
+            Self::ConversationIdle(_) => "conversation.idle",
+            Self::ConversationHandoff => "conversation.handoff",
+            Self::ContactOptedOut => "contact.opted_out",
+            Self::ContactOptedIn => "contact.opted_in",
+            Self::WorkflowFinished(_) => "workflow.finished",
+            Self::PluginEvent(_) => "plugin.event",
         }
     }
 }
@@ -79,6 +127,10 @@ pub struct CallFilter {
     /// default: yes for outbound calls, no for inbound ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voicemail_counts_as_missed: Option<bool>,
+    /// Only in one of these statuses (`RINGING`, …); empty means any. Of
+    /// `call.status` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<String>,
 }
 
 /// Which texts are meant; everything that is left out matches.
@@ -93,6 +145,90 @@ pub struct TextFilter {
     /// Only texts whose body this pattern is found in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
+    /// Seconds within which texts of one conversation are one turn; none takes
+    /// each by itself. Of a trigger alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<u64>,
+}
+
+/// Which changes of a text's status are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusFilter {
+    /// Only to one of these (`delivered`, …); empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<String>,
+}
+
+/// Which changes of a lead are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadFilter {
+    /// Only when one of these fields changed; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+/// An address of ours that other programs call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// What stands after `/in/`.
+    pub path: String,
+    /// How it is known that the call is genuine; none takes everybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+    /// What makes a call the same as one before: then nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedupe: Option<Value>,
+}
+
+/// A signature: HMAC with SHA-256 over the body as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// The name of the secret, without its `secret:`.
+    pub hmac_sha256: String,
+    /// The header that carries the signature.
+    pub header: String,
+}
+
+/// A silence in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// Seconds since the last text.
+    pub after: u64,
+    /// Only when the last text was theirs, or ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_from: Option<Party>,
+}
+
+/// One of the two who write in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The business.
+    Us,
+    /// The contact.
+    Them,
+}
+
+/// Which ends of runs are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedFilter {
+    /// Only runs of this workflow, by its name or id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// Only with one of these outcomes, or statuses (`failed`); empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcome: Vec<String>,
+}
+
+/// Which words of plugins and programs are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginFilter {
+    /// Only of this plugin or program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// Only of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// When the clock starts a run.

@@ -29,13 +29,7 @@ pub(crate) static FILE: &[Key] = &[
     ),
     key(
         "intent",
-        Kind::Choice(&[
-            "marketing",
-            "transactional",
-            "customer_care",
-            "conversation",
-            "otp",
-        ]),
+        Kind::Choice(INTENTS),
         "Why texts are sent; decides the legal hours. Without it: customer_care after a call, conversation after a text, marketing otherwise.",
     ),
     key(
@@ -75,8 +69,16 @@ pub(crate) static FILE: &[Key] = &[
         Kind::Choice(&["finish", "cancel"]),
         "What becomes of running runs when the file is deleted.",
     ),
-    later("requires_consent"),
-    later("concurrency"),
+    key(
+        "requires_consent",
+        Kind::Choice(INTENTS),
+        "Only for contacts whose consent to texts of this kind is recorded; withdrawing it ends the run as no_consent.",
+    ),
+    key(
+        "concurrency",
+        Kind::Block(CONCURRENCY),
+        "Runs of one group, one at a time.",
+    ),
     later("rate"),
     later("breaker"),
     later("campaign"),
@@ -85,7 +87,38 @@ pub(crate) static FILE: &[Key] = &[
 ];
 
 /// The words of `cancel_on`.
-pub(crate) const CANCEL_ON: &[&str] = &["reply", "opt_out", "handoff", "call.answered"];
+pub(crate) const CANCEL_ON: &[&str] = &[
+    "reply",
+    "opt_out",
+    "handoff",
+    "call.answered",
+    "call.missed",
+    "call.completed",
+    "message.failed",
+    "lead.updated",
+];
+
+/// Why texts are sent.
+const INTENTS: &[&str] = &[
+    "marketing",
+    "transactional",
+    "customer_care",
+    "conversation",
+    "otp",
+];
+
+static CONCURRENCY: &[Key] = &[
+    key(
+        "group",
+        Kind::Value,
+        "What belongs together. Without it: the contact's number.",
+    ),
+    key(
+        "on_new",
+        Kind::Choice(&["queue", "restart", "drop"]),
+        "What happens when another one would start: it waits (at most 100 do), takes the place of the one under way, or does not start. Without it: queue.",
+    ),
+];
 
 static ENROLL: &[Key] = &[
     key(

@@ -1,6 +1,8 @@
 //! From the values of a block to the definition's actions: which form was
 //! written, and who makes the action of it.
 
+mod events;
+mod leads;
 mod outside;
 mod texts;
 mod triggers;
@@ -27,7 +29,9 @@ impl Reader<'_> {
             (_, Yaml::Map(_)) => true,
             (_, _) if form.short.is_none() => true,
             (Long::Block(keys), _) => {
-                node.is_null() && keys.iter().all(|key| !key.required) && word == "stop"
+                node.is_null()
+                    && keys.iter().all(|key| !key.required)
+                    && matches!(word, "stop" | "release" | "opt_out")
             }
             (Long::Other(_), _) => false,
         };
@@ -85,6 +89,10 @@ impl Reader<'_> {
                 with: pairs(&mut record, "with"),
                 wait: record.choice("wait").unwrap_or_default(),
             })),
+            "lead" => self.lead(&mut record, at).map(Action::Lead),
+            "tag" => self.tag(&mut record, at).map(Action::Lead),
+            "release" => Some(Action::Release),
+            "opt_out" => self.opt_out(&mut record).map(Action::OptOut),
             "set" => Some(Action::Set(Set {
                 values: pairs(&mut record, word),
             })),

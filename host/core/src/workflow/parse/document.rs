@@ -6,7 +6,9 @@ use super::super::definition::{Definition, Step};
 use super::super::language::FILE;
 use super::super::yaml::{Kind as Yaml, Node};
 use super::reader::Reader;
-use super::rules::{cancel_on, enroll, intent, nobody_to_text, reply_twice, slug, window};
+use super::rules::{
+    cancel_on, concurrency, enroll, intent, nobody_to_text, reply_twice, slug, window,
+};
 use super::steps::{self, Drafts};
 use super::{flow, names};
 
@@ -94,6 +96,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, 
         goal: record.condition("goal"),
         triggers,
         on_delete: record.choice("on_delete").unwrap_or_default(),
+        requires_consent: record.choice("requires_consent"),
+        concurrency: concurrency(&mut record),
     };
     Some((
         definition,

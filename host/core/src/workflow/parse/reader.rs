@@ -160,6 +160,7 @@ impl<'s> Reader<'s> {
         }
         let help = match nearest(word, among.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if among.clone().next().is_none() => "there is none at all".to_owned(),
             None => format!("there is: {}", among.collect::<Vec<_>>().join(", ")),
         };
         self.error_help(span, format!("unknown {what} `{}`", short(word)), help);

@@ -2,7 +2,7 @@
 //! triggers.
 
 use super::super::definition::{
-    Action, Again, Awaited, CancelOn, Enroll, Intent, On, Step, Trigger, Window, WindowZone,
+    Action, Again, CancelOn, Concurrency, Enroll, Intent, On, Step, Trigger, Window, WindowZone,
 };
 use super::super::diagnostic::Severity;
 use super::super::language::DAYS;
@@ -19,6 +19,10 @@ pub(super) fn cancel_on(record: &mut Record) -> Vec<CancelOn> {
             Datum::Choice("opt_out") => CancelOn::OptOut,
             Datum::Choice("handoff") => CancelOn::Handoff,
             Datum::Choice("call.answered") => CancelOn::CallAnswered,
+            Datum::Choice("call.missed") => CancelOn::CallMissed,
+            Datum::Choice("call.completed") => CancelOn::CallCompleted,
+            Datum::Choice("message.failed") => CancelOn::MessageFailed,
+            Datum::Choice("lead.updated") => CancelOn::LeadUpdated,
             _ => continue,
         };
         if !events.contains(&event) {
@@ -92,9 +96,9 @@ pub(super) fn enroll(reader: &mut Reader<'_>, record: &mut Record) -> Enroll {
 /// What the triggers say about why texts are sent; of several the strictest.
 pub(super) fn intent(triggers: &[Trigger]) -> Intent {
     let of = |trigger: &Trigger| match trigger.on {
-        On::CallMissed(_) | On::CallCompleted(_) => Intent::CustomerCare,
+        On::CallMissed(_) | On::CallCompleted(_) | On::CallStatus(_) => Intent::CustomerCare,
         On::MessageReceived(_) => Intent::Conversation,
-        On::Schedule(_) | On::Manual(_) => Intent::Marketing,
+        _ => Intent::Marketing,
     };
     let all: Vec<_> = triggers.iter().map(of).collect();
     let strictest = [
@@ -125,7 +129,7 @@ pub(super) fn reply_twice(
         };
         wait.events
             .iter()
-            .any(|event| matches!(event, Awaited::MessageReceived(_)))
+            .any(|event| matches!(event.on, On::MessageReceived(_)))
     };
     if let (Some(span), true, Some(draft)) = (
         cancel,
@@ -142,7 +146,15 @@ pub(super) fn reply_twice(
     }
 }
 
-/// The clock knows no contact.
+pub(super) fn concurrency(record: &mut Record) -> Option<Concurrency> {
+    let mut block = record.record("concurrency")?;
+    Some(Concurrency {
+        group: block.value("group"),
+        on_new: block.choice("on_new").unwrap_or_default(),
+    })
+}
+
+/// The clock knows no contact, and neither does a webhook.
 pub(super) fn nobody_to_text(
     reader: &mut Reader<'_>,
     entries: &[(Key, Node)],
@@ -150,17 +162,22 @@ pub(super) fn nobody_to_text(
     contact: bool,
     drafts: &[Draft],
 ) {
-    let scheduled = triggers
-        .iter()
-        .any(|trigger| matches!(trigger.on, On::Schedule(_)));
+    let blind = triggers.iter().find_map(|trigger| match trigger.on {
+        On::Schedule(_) => Some(("the clock", "\"+15125550100\"")),
+        On::Webhook(_) => Some((
+            "a webhook",
+            "${{ event.body.phone }}, or where else the number stands",
+        )),
+        _ => None,
+    });
     let needs = drafts.iter().find(|draft| {
         matches!(
             draft.word,
-            "send" | "compose" | "call" | "wait_for" | "handoff"
+            "send" | "compose" | "call" | "wait_for" | "handoff" | "lead" | "tag" | "opt_out"
         )
     });
-    if let (true, false, Some(draft), Some((key, _))) = (
-        scheduled,
+    if let (Some((who, example)), false, Some(draft), Some((key, _))) = (
+        blind,
         contact,
         needs,
         entries.iter().find(|(key, _)| key.text == "on"),
@@ -169,10 +186,10 @@ pub(super) fn nobody_to_text(
             Severity::Error,
             key.span,
             format!(
-                "the clock knows no contact for the `{}` in line {}",
+                "{who} knows no contact for the `{}` in line {}",
                 draft.word, draft.span.start.line
             ),
-            Some("say whom the run is about: contact: \"+15125550100\"".to_owned()),
+            Some(format!("say whom the run is about: contact: {example}")),
         );
     }
 }

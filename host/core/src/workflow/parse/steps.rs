@@ -286,7 +286,8 @@ fn common(
         reader.error_help(span, format!("`{word}` takes no `with` beside it"), help);
     }
     let useless: &[(&str, &str)] = match word {
-        "wait" | "set" | "log" | "stop" | "switch" | "split" | "for_each" => &[
+        "wait" | "set" | "log" | "stop" | "switch" | "split" | "for_each" | "lead" | "tag"
+        | "release" | "opt_out" => &[
             ("timeout", "it takes no time of its own"),
             ("retry", "trying again would change nothing"),
         ],

@@ -154,6 +154,8 @@ impl Reader<'_> {
                 Ok(Datum::Text(text.to_owned()))
             }
             Kind::Text => Ok(Datum::Text(text.to_owned())),
+            Kind::Yes if text == "true" => Ok(Datum::Choice("true")),
+            Kind::Yes => Err(format!("`{key}` is done or left out: write `{key}: true`, not `{}`", short(text))),
             Kind::Duration => duration::seconds(text).map(Datum::Number),
             Kind::Count => text
                 .parse()
@@ -268,11 +270,22 @@ impl Reader<'_> {
     fn choice(&mut self, span: Span, text: &str, words: &'static [&'static str], key: &str) {
         let event = super::super::language::trigger(text).is_some();
         if event && matches!(key, "cancel_on" | "wait_for") {
-            let help = (key == "wait_for").then(|| format!("write wait_for: {{ {text}: {{}} }}"));
-            let message = if help.is_some() {
-                "the short form knows only `reply`".to_owned()
-            } else {
-                format!("`{text}` is not available here in this version yet")
+            let here = match text {
+                "message.received" => Some("reply"),
+                "contact.opted_out" => Some("opt_out"),
+                "conversation.handoff" => Some("handoff"),
+                _ => None,
+            };
+            let (message, help) = match (key, here) {
+                ("wait_for", _) => (
+                    "the short form knows only `reply`".to_owned(),
+                    Some(format!("write wait_for: {{ {text}: {{}} }}")),
+                ),
+                (_, Some(here)) => (format!("`{text}` is called `{here}` here"), None),
+                (_, None) => (
+                    format!("`{text}` cannot end a run"),
+                    Some(format!("there is: {}", words.join(", "))),
+                ),
             };
             self.report(super::super::Severity::Error, span, message, help);
             return;

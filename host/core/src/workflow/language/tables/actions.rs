@@ -263,6 +263,62 @@ pub(crate) static ACTIONS: &[Action] = &[
         }),
     },
     Action {
+        word: "lead",
+        about: "Changes what is known of the contact, who becomes a lead by it.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                key(
+                    "set",
+                    Kind::Map(&Kind::Value),
+                    "Fields and their values; null removes a field.",
+                ),
+                key("tag", Kind::List(&Kind::Template), "Tags to add."),
+                key("untag", Kind::List(&Kind::Template), "Tags to take off."),
+                key("note", Kind::Value, "A line for people."),
+            ]),
+            short: None,
+            results: &["changed"],
+        }),
+    },
+    Action {
+        word: "tag",
+        about: "Adds tags to the contact: the short form of lead.",
+        form: Some(Form {
+            keys: Long::Other(Kind::List(&Kind::Template)),
+            short: None,
+            results: &["changed"],
+        }),
+    },
+    Action {
+        word: "release",
+        about: "Frees the conversation from the person who has it.",
+        form: Some(Form {
+            keys: Long::Block(&[]),
+            short: Some(key("yes", Kind::Yes, "Frees it.")),
+            results: &[],
+        }),
+    },
+    Action {
+        word: "opt_out",
+        about: "Opts the contact out, who said so in other words than STOP, and ends the run as opt_out.",
+        form: Some(Form {
+            keys: Long::Block(&[
+                key(
+                    "scope",
+                    Kind::Choice(&["all"]),
+                    "Of what: all texts, as the law has it.",
+                ),
+                key(
+                    "reply",
+                    Kind::Value,
+                    "The one text that confirms it: true for the words that answer a STOP, or other words.",
+                ),
+            ]),
+            short: Some(key("yes", Kind::Yes, "Opts them out without a word.")),
+            results: &[],
+        }),
+    },
+    Action {
         word: "log",
         about: "Writes a line into the run's timeline.",
         form: Some(Form {
@@ -414,16 +470,4 @@ pub(crate) static ACTIONS: &[Action] = &[
             results: &[],
         }),
     },
-    coming("lead"),
-    coming("tag"),
-    coming("release"),
-    coming("opt_out"),
 ];
-
-const fn coming(word: &'static str) -> Action {
-    Action {
-        word,
-        about: "Not available in this version yet.",
-        form: None,
-    }
-}

@@ -1,8 +1,6 @@
 //! Triggers, and the events that a step waits for.
 
-use super::super::super::definition::{
-    Awaited, CallFilter, Manual, On, Schedule, TextFilter, Trigger,
-};
+use super::super::super::definition::{Awaited, Trigger};
 use super::super::super::language::{self, Key, Kind, TRIGGERS};
 use super::super::super::yaml::{Kind as Yaml, Node, Span};
 use super::super::reader::{Reader, Record};
@@ -42,29 +40,7 @@ impl Reader<'_> {
         };
         let mut record = self.filters(span, word, block, keys)?;
         let condition = record.condition("where");
-        let on = match word {
-            "call.missed" => On::CallMissed(call_filter(&mut record)),
-            "call.completed" => On::CallCompleted(call_filter(&mut record)),
-            "message.received" => On::MessageReceived(text_filter(&mut record)),
-            "schedule" => On::Schedule(Schedule {
-                cron: record.text("cron")?,
-                zone: record.text("zone"),
-                missed: record.choice("missed").unwrap_or_default(),
-                overlap: record.choice("overlap").unwrap_or_default(),
-            }),
-            "manual" => On::Manual(Manual {
-                input: record
-                    .map("input")
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|(name, datum)| match datum {
-                        Datum::Input(kind) => Some((name, kind)),
-                        _ => None,
-                    })
-                    .collect(),
-            }),
-            _ => return None,
-        };
+        let on = self.event(word, &mut record)?;
         Some(Trigger { on, condition })
     }
 
@@ -146,38 +122,22 @@ impl Reader<'_> {
             return None;
         };
         let Some(keys) = trigger.awaited else {
-            self.error(
+            if trigger.keys.is_none() {
+                self.not_yet(span, word);
+                return None;
+            }
+            let words = TRIGGERS.iter().filter(|one| one.awaited.is_some());
+            let words: Vec<_> = words.map(|one| one.word).collect();
+            self.error_help(
                 span,
-                format!("waiting for `{word}` is not available in this version yet"),
+                format!("a run cannot wait for `{word}`"),
+                format!("it can for: {}", words.join(", ")),
             );
             return None;
         };
         let mut record = self.filters(span, word, Some(block), keys)?;
-        match word {
-            "call.missed" => Some(Awaited::CallMissed(call_filter(&mut record))),
-            "call.completed" => Some(Awaited::CallCompleted(call_filter(&mut record))),
-            "message.received" => Some(Awaited::MessageReceived(text_filter(&mut record))),
-            _ => None,
-        }
-    }
-}
-
-fn call_filter(record: &mut Record) -> CallFilter {
-    CallFilter {
-        direction: record.choice("direction"),
-        from: record.texts("from"),
-        to: record.texts("to"),
-        agent: record.text("agent"),
-        voicemail_counts_as_missed: record
-            .word("voicemail")
-            .map(|word| word == "counts_as_missed"),
-    }
-}
-
-fn text_filter(record: &mut Record) -> TextFilter {
-    TextFilter {
-        to_agent: record.text("to_agent"),
-        from: record.texts("from"),
-        matches: record.pattern("matches"),
+        let condition = record.condition("where");
+        let on = self.event(word, &mut record)?;
+        Some(Awaited { on, condition })
     }
 }

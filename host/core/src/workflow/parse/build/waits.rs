@@ -1,6 +1,6 @@
 //! Waiting for a time, and for something to happen.
 
-use super::super::super::definition::{Awaited, TextFilter, Wait, WaitFor};
+use super::super::super::definition::{Awaited, On, TextFilter, Wait, WaitFor};
 use super::super::super::duration::LONGEST;
 use super::super::reader::{Reader, Record};
 use super::super::values::Datum;
@@ -61,7 +61,7 @@ pub(super) fn wait_for(record: &mut Record, word: &str, beside: Option<u64>) -> 
         }),
         Some(_) => None,
         None => Some(WaitFor {
-            events: vec![Awaited::MessageReceived(TextFilter::default())],
+            events: vec![Awaited::from(On::MessageReceived(TextFilter::default()))],
             timeout: beside,
         }),
     }

@@ -86,6 +86,46 @@ fn steps_and_actions() {
 }
 
 #[test]
+fn events() {
+    let on = |on: &str| format!("name: a\non: {on}\nsteps:\n  - stop: x\n");
+    let files = [
+        on("lead.score_changed"),
+        on("promise.due"),
+        on("{ message.status: { status: [deliverd, received] } }"),
+        on("{ message.failed: { status: delivered } }"),
+        on("{ call.status: { status: ringing } }"),
+        on("{ lead.created: { chnged: status } }"),
+        on("webhook"),
+        on("{ webhook: { path: /In/Calendar } }"),
+        on("{ webhook: { path: calendar, verify: { hmac_sha256: hunter2, header: X-Signature } } }"),
+        on("{ webhook: { path: calendar, verify: { hmac_sha256: 'secret:A', header: 'X Sig' } } }"),
+        on("{ webhook: { path: calendar, verify: { sha1: 'secret:A' } } }"),
+        on("{ webhook: { path: calendar, dedupe: '${{ event.body. }}' } }"),
+        on("{ conversation.idle: { last_from: me } }"),
+        on("{ conversation.idle: { after: soon } }"),
+        on("{ message.received: { fold: 8, skip: [stop_words] } }"),
+        on("{ plugin.event: { plugin: '{{ x }}' } }"),
+        "name: a\non: { webhook: { path: x } }\nsteps:\n  - tag: x\n".to_owned(),
+        "name: a\non: call.missed\ncancel_on: [call.mised, conversation.handoff, schedule]\nsteps:\n  - stop: x\n".to_owned(),
+        "name: a\non: call.missed\nrequires_consent: ads\nconcurrency: { on_new: wait, groop: x }\nsteps:\n  - stop: x\n".to_owned(),
+    ];
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    snapshot!(told(&files));
+}
+
+#[test]
+fn what_is_known_of_contacts() {
+    snapshot!(told_of_steps(&[
+        "  - lead: {}\n  - lead: cold\n  - lead: { set: { phone: x }, tagg: y }\n  - lead: { set: { tags: [a] } }\n  - lead: { set: [a] }\n",
+        "  - tag: []\n  - tag: { a: b }\n  - tag: [a, [b]]\n",
+        "  - release: false\n  - release: { of: x }\n  - opt_out: marketing\n  - opt_out: { scope: marketing, reply: 3 }\n",
+        "  - lead: { set: { a: '${{ led.a }}' } }\n    retry: { max: 1 }\n  - if: contact.consnt.marketing\n    stop: x\n",
+        "  - id: l\n    lead: { note: x }\n  - if: l.chnged\n    stop: x\n",
+        "  - wait_for: { webhook: { path: x } }\n  - wait_for: { contact.opted_out: {} }\n  - wait_for: { message.status: { status: sennt } }\n  - wait_for: { lead.updated: { where: '{{ lead.a }}' } }\n  - wait_for: { message.received: { fold: 8s } }\n",
+    ]));
+}
+
+#[test]
 fn expressions() {
     snapshot!(told_of_steps(&[
         "  - if: '{{ answer.timed_out }}'\n    stop: x\n",

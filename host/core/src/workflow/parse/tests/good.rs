@@ -316,6 +316,7 @@ fn filters_are_what_was_written() {
             to_agent: Some("sales".to_owned()),
             from: vec!["+15125550100".to_owned()],
             matches: Some(Pattern::new("yes|no").unwrap()),
+            fold: None,
         })
     );
     let Action::WaitFor(wait) = &definition.steps[0].action else {
@@ -324,14 +325,70 @@ fn filters_are_what_was_written() {
     assert_eq!(
         wait.events,
         [
-            Awaited::CallMissed(CallFilter {
+            Awaited::from(On::CallMissed(CallFilter {
                 voicemail_counts_as_missed: Some(true),
                 ..CallFilter::default()
-            }),
-            Awaited::CallCompleted(CallFilter::default()),
+            })),
+            Awaited::from(On::CallCompleted(CallFilter::default())),
         ]
     );
     drop((clinic(), Template::new("x"), Value::Literal(json!(1))));
+}
+
+/// Stored definitions are read for ever, and a file that did not change keeps its hash.
+#[test]
+fn what_is_awaited_is_stored_as_it_always_was() {
+    let file = "name: a\non: call.missed\nsteps:\n  - wait_for: { message.received: { matches: 'x' }, call.completed: { direction: inbound }, timeout: 1h }\n";
+    let definition = sound(file).definition;
+    let stored = json!({
+        "do": "wait_for",
+        "events": [
+            { "event": "message.received", "matches": "x" },
+            { "event": "call.completed", "direction": "inbound" },
+        ],
+        "timeout": 3600,
+    });
+    let action = &definition.steps[0].action;
+    assert_eq!(serde_json::to_value(action).unwrap(), stored);
+    assert_eq!(&serde_json::from_value::<Action>(stored).unwrap(), action);
+    let whole = serde_json::to_value(&definition).unwrap();
+    for key in ["requires_consent", "concurrency"] {
+        assert!(whole.get(key).is_none(), "{whole}");
+    }
+}
+
+#[test]
+fn events_are_what_was_written() {
+    fn checked(on: &str, expected: serde_json::Value) {
+        let file = format!("name: a\ncontact: \"+15125550100\"\non: {on}\nsteps:\n  - stop: x\n");
+        let trigger = sound(&file).definition.triggers.remove(0);
+        let stored = serde_json::to_value(&trigger).unwrap();
+        assert_eq!(stored["on"], expected);
+        assert_eq!(serde_json::from_value::<Trigger>(stored).unwrap(), trigger);
+    }
+    checked("contact.opted_in", json!({ "event": "contact.opted_in" }));
+    checked(
+        "{ lead.updated: { changed: status } }",
+        json!({ "event": "lead.updated", "changed": ["status"] }),
+    );
+    checked(
+        "{ message.received: { fold: 8s, skip: [opt_out_keywords] } }",
+        json!({ "event": "message.received", "fold": 8 }),
+    );
+    checked(
+        "{ conversation.idle: { after: 2d, last_from: us } }",
+        json!({ "event": "conversation.idle", "after": 172_800, "last_from": "us" }),
+    );
+    checked(
+        "{ webhook: { path: a/b, verify: { hmac_sha256: 'secret:S', header: X-Sig } } }",
+        json!({
+            "event": "webhook", "path": "a/b", "verify": { "hmac_sha256": "S", "header": "X-Sig" },
+        }),
+    );
+    checked(
+        "{ call.status: { status: [BUSY, FAILED] } }",
+        json!({ "event": "call.status", "status": ["BUSY", "FAILED"] }),
+    );
 }
 
 #[test]
