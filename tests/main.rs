@@ -23,6 +23,7 @@ mod commands;
 mod crashes;
 mod dashboard;
 mod demo;
+mod incoming;
 mod letters;
 mod mistakes;
 mod opt_out;

@@ -7,6 +7,7 @@ mod error;
 mod fields;
 pub(crate) mod hooks;
 mod idempotency;
+mod incoming;
 pub(crate) mod keys;
 mod ops;
 mod own;
@@ -100,6 +101,7 @@ impl ApiState {
 /// and must not have a fallback of their own.
 pub(crate) fn router(state: ApiState) -> Router {
     let hooks = hooks::routes(Arc::clone(&state.host));
+    let incoming = incoming::routes(Arc::clone(&state.host));
     Router::new()
         .merge(revring::routes())
         .merge(own::routes())
@@ -109,6 +111,7 @@ pub(crate) fn router(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(fields::BODY_LIMIT))
         .with_state(state.clone())
         .merge(hooks)
+        .merge(incoming)
         .layer(middleware::from_fn_with_state(state, watch))
 }
 

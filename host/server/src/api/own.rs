@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<ApiState> {
         )
         .route("/conversations/{id}/take", post(conversations::take))
         .route("/conversations/{id}/release", post(conversations::release))
+        .route("/contacts", post(contacts::change))
         .route("/contacts/{number}", get(contacts::show))
         .route("/contacts/{number}/opt-out", post(contacts::opt_out))
         .route("/contacts/{number}/opt-in", post(contacts::opt_in))

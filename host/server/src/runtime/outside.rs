@@ -40,6 +40,11 @@ impl Outside {
             folder: folder.map(PathBuf::from).unwrap_or_default(),
         })
     }
+
+    /// A secret by the name that workflow files use.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        self.secrets.get(name).cloned()
+    }
 }
 
 /// Does what a step wants, within its time.

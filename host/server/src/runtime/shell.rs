@@ -238,6 +238,9 @@ fn kind(input: &Input) -> &'static str {
         Input::Decide(..) => "decide",
         Input::Replay(_) | Input::Dismiss(_) => "replay",
         Input::Define(_) | Input::Undefine(_) => "workflow",
+        Input::Lead(_) => "lead",
+        Input::Webhook(_) => "webhook",
+        Input::Event(_) => "event",
         Input::Expire(_) => "expire",
     }
 }

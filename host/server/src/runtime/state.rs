@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ringback_core::engine::{self, Catalog, Setup};
-use ringback_core::model::{Contact, Entry, Key, PhoneNumber, Versioned, keys, record};
+use ringback_core::model::{Contact, Entry, Key, PhoneNumber, Secret, Versioned, keys, record};
 use ringback_store::{Health, Store};
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, warn};
@@ -147,6 +147,11 @@ impl Host {
     /// What steps may reach beside texts and calls.
     pub(super) fn outside(&self) -> Arc<Outside> {
         self.outside.load_full()
+    }
+
+    /// A secret that workflow files name.
+    pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
+        self.outside.load().secret(name)
     }
 
     /// Where providers reach us, without a slash at the end.

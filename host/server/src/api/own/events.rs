@@ -4,7 +4,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use ringback_core::engine::{Agent, Answer, CallOutcome, CallReport, IncomingText, Input, Setup};
+use ringback_core::engine::{
+    Agent, Answer, CallOutcome, CallReport, IncomingText, Input, PostedEvent, Setup,
+};
 use ringback_core::model::{
     Attachment, Call, CallId, Direction, Key, Message, MessageId, PhoneNumber, keys,
 };
@@ -12,10 +14,10 @@ use serde_json::{Value, json};
 
 use super::super::fields::{Fields, wrong};
 use super::super::sender::list;
-use super::super::{ApiState, Error, Sender, idempotency};
+use super::super::{ApiState, Caller, Error, Sender, idempotency};
 use crate::runtime::clock;
 
-const KNOWN: &str = "call.missed, call.completed and message.received";
+const KNOWN: &str = "call.missed, call.completed, message.received and plugin.event";
 /// The connection's name for an agent that has none.
 const NOWHERE: &str = "api";
 
@@ -28,6 +30,10 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let setup = state.host.setup();
     let kind = fields.required("type")?;
+    if kind == "plugin.event" {
+        let event = posted(&caller, &headers, &fields)?;
+        return take_posted(&state, event).await;
+    }
     let event = match kind {
         "call.missed" => call(&setup, &fields, true)?,
         "call.completed" => call(&setup, &fields, false)?,
@@ -71,6 +77,33 @@ pub(super) async fn create(
         _ => json!(state.host.read::<MessageId>(&known).await?),
     };
     let data = json!({ "id": id, "runs": runs, "repeated": repeated });
+    Ok((StatusCode::ACCEPTED, Json(json!({ "data": data }))))
+}
+
+/// Something that a program tells of, for workflows on `plugin.event`.
+fn posted(caller: &Caller, headers: &HeaderMap, fields: &Fields) -> Result<PostedEvent, Error> {
+    let event = PostedEvent {
+        plugin: fields.text("plugin")?.unwrap_or("api").to_owned(),
+        name: fields.required("name")?.to_owned(),
+        contact: fields.phone("contact")?,
+        data: fields.value("data").cloned().unwrap_or_default(),
+        idempotency: idempotency::of(headers, caller, "POST events", fields.object())?,
+    };
+    fields.finish()?;
+    Ok(event)
+}
+
+async fn take_posted(
+    state: &ApiState,
+    event: PostedEvent,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let (runs, repeated) = match state.host.take(&Input::Event(event)).await? {
+        Answer::Runs(runs) => (runs, false),
+        Answer::Conflict => return Err(Error::reused_key()),
+        Answer::Repeat => (Vec::new(), true),
+        _ => (Vec::new(), false),
+    };
+    let data = json!({ "id": null, "runs": runs, "repeated": repeated });
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": data }))))
 }
 

@@ -273,6 +273,7 @@ pub(crate) fn finished(
             created_at: ended,
             last_at: ended,
             last_inbound_at: None,
+            last_text: None,
             number: None,
             handoff: None,
             lane: Vec::new(),
