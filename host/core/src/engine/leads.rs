@@ -311,3 +311,51 @@ pub(super) fn look_at_runs(
     }
     Ok(())
 }
+
+/// A contact as a row of `leads(…)`, if it is a lead and fits the filters; `last` is
+/// when a text last went between it and us.
+///
+/// # Errors
+/// A sentence, when a filter has a value that it cannot be asked by.
+pub fn row(
+    contact: &Contact,
+    last: Option<Timestamp>,
+    filters: &[(String, Json)],
+) -> Result<Option<Json>, String> {
+    let Some(since) = contact.lead_since else {
+        return Ok(None);
+    };
+    let mut lead = value(&contact.phone, &contact.fields, &contact.tags, Some(since));
+    if let (Some(lead), Some(last)) = (lead.as_object_mut(), last) {
+        lead.entry("last_contact_at").or_insert_with(|| json!(last));
+    }
+    for (name, wanted) in filters {
+        let time = |at: Option<Timestamp>| -> Result<std::cmp::Ordering, String> {
+            let limit: Timestamp = wanted
+                .as_str()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| format!("`{name}` is {wanted}, which is not a time"))?;
+            // Whoever was never written to was written to before any time.
+            Ok(at.map_or(std::cmp::Ordering::Less, |at| at.cmp(&limit)))
+        };
+        let tagged = || {
+            wanted
+                .as_str()
+                .is_some_and(|tag| contact.tags.iter().any(|one| one == tag))
+        };
+        let fits = match name.as_str() {
+            "status" | "source" => lead.get(name) == Some(wanted),
+            "tag" => tagged(),
+            "not_tag" => !tagged(),
+            "created_before" => time(Some(since))?.is_lt(),
+            "created_after" => time(Some(since))?.is_gt(),
+            "last_contact_before" => time(last)?.is_lt(),
+            "last_contact_after" => time(last)?.is_gt(),
+            _ => return Err(format!("`leads` knows no `{name}`")),
+        };
+        if !fits {
+            return Ok(None);
+        }
+    }
+    Ok(Some(lead))
+}

@@ -41,6 +41,7 @@ use jiff::Timestamp;
 
 pub use held::turn_of;
 pub use input::*;
+pub use leads::row as lead_row;
 pub use schedule::upcoming;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, Listener,

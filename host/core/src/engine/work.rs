@@ -123,7 +123,7 @@ pub struct Compose {
     pub agent: String,
     /// The conversation it is for.
     pub conversation: ConversationId,
-    /// What this step asks for, filled in.
+    /// What this step asks for, filled in; empty means an answer to the last text.
     pub request: String,
     /// How many of the last texts it sees.
     pub history: u32,

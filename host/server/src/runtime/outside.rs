@@ -58,7 +58,7 @@ pub(super) async fn work(host: &Arc<Host>, work: &Work) -> WorkResult {
                     .perform(request, &work.key, &outside.secrets)
                     .await
             }
-            Ask::Rows { of } => rows::read(&outside.folder, of).await,
+            Ask::Rows { of } => rows::read(host, &outside.folder, of).await,
             Ask::Compose(_) | Ask::Classify { .. } | Ask::Extract { .. } => {
                 models::ask(host, &outside.models, &work.ask).await
             }

@@ -34,9 +34,10 @@ pub(super) fn begin(
         Ok(agent) => agent,
         Err(text) => return Ok(Next::Fail(text)),
     };
-    let request = match compose.prompt.render(scope) {
-        Ok(request) => request,
-        Err(error) => return Ok(failed(format!("`prompt`: {error}"))),
+    let request = match compose.prompt.as_ref().map(|prompt| prompt.render(scope)) {
+        None => String::new(),
+        Some(Ok(request)) => request,
+        Some(Err(error)) => return Ok(failed(format!("`prompt`: {error}"))),
     };
     let conversation = threads::open(tx, &agent.id, &phone)?;
     if run.agent.as_deref() == Some(agent.id.as_str()) {

@@ -179,3 +179,88 @@ fn what_is_wrong_with_a_window() {
         ]
     );
 }
+
+#[test]
+fn leads_that_fit() {
+    let now: Timestamp = "2026-11-18T16:00:00Z".parse().unwrap();
+    let mut contact = Contact::new(caller(), now);
+    assert_eq!(lead_row(&contact, None, &[]), Ok(None), "no lead yet");
+    contact.lead_since = Some(now);
+    contact.tags = vec!["new".to_owned()];
+    contact.fields.insert("status".to_owned(), json!("cold"));
+    let last: Timestamp = "2026-09-01T00:00:00Z".parse().unwrap();
+    let check = |name: &str, wanted: serde_json::Value, fits: bool| {
+        let row = lead_row(&contact, Some(last), &[(name.to_owned(), wanted.clone())]);
+        assert_eq!(row.unwrap().is_some(), fits, "{name} {wanted}");
+    };
+    check("status", json!("cold"), true);
+    check("status", json!("hot"), false);
+    check("source", json!("website"), false);
+    check("tag", json!("new"), true);
+    check("not_tag", json!("new"), false);
+    check("not_tag", json!("old"), true);
+    check("last_contact_before", json!("2026-10-01T00:00:00Z"), true);
+    check("last_contact_after", json!("2026-10-01T00:00:00Z"), false);
+    check("created_after", json!("2026-10-01T00:00:00Z"), true);
+    let never = lead_row(
+        &contact,
+        None,
+        &[(
+            "last_contact_before".to_owned(),
+            json!("2020-01-01T00:00:00Z"),
+        )],
+    );
+    assert!(
+        never.unwrap().is_some(),
+        "who was never written to is older than all"
+    );
+    let wrong = lead_row(
+        &contact,
+        None,
+        &[("created_before".to_owned(), json!("soon"))],
+    );
+    assert_eq!(
+        wrong.unwrap_err(),
+        "`created_before` is \"soon\", which is not a time"
+    );
+}
+
+#[test]
+fn leads_are_asked_for_by_their_filters() {
+    let mut host = host(
+        "name: Wake\non: manual\nfor_each:\n  in: ${{ leads(status=\"cold\", last_contact_before=ago(\"60d\"), not_tag=\"woken\") }}\n  as: lead\ncontact: ${{ lead.phone }}\nsteps:\n  - log: \"{{ lead.name }}\"\n",
+    );
+    host.take(Input::Start(StartRequest {
+        idempotency: None,
+        workflow: "wake".to_owned(),
+        contact: None,
+        input: serde_json::Map::new(),
+    }));
+    let commands = std::mem::take(&mut host.commands);
+    let [Command::Work(work)] = commands.as_slice() else {
+        panic!("{commands:?}")
+    };
+    let Ask::Rows { of } = &work.ask else {
+        panic!("{work:?}")
+    };
+    let asked = serde_json::to_value(of).unwrap();
+    assert_eq!(
+        asked,
+        json!([{ "of": "leads", "filters": [
+            ["last_contact_before", "2026-09-19T15:00:00Z"], ["not_tag", "woken"], ["status", "cold"],
+        ] }])
+    );
+    let rows = json!([{ "of": of[0], "rows": [{ "phone": "+13125550123", "name": "Jo" }] }]);
+    host.take(Input::Worked(
+        work.run.clone(),
+        work.number,
+        WorkResult::Done(rows),
+    ));
+    host.wait(1);
+    let run = host
+        .runs()
+        .into_iter()
+        .find(|run| run.item.is_some())
+        .unwrap();
+    assert_eq!(run.results["log-1"]["message"], "Jo");
+}

@@ -171,8 +171,9 @@ pub struct Compose {
     /// Whose number and manners; none means the run's agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// What to write.
-    pub prompt: Template,
+    /// What to write; none means an answer to the contact's last text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Template>,
     /// How many of the last texts the model sees; none is 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<u64>,

@@ -40,6 +40,7 @@ pub(crate) const FILTERS: &[&str] = &[
     "int",
     "tojson",
     "redact",
+    "transcript_text",
     "lower",
     "upper",
     "title",
@@ -88,10 +89,10 @@ pub(crate) const TESTS: &[&str] = &[
 ];
 
 /// Functions that the language will have.
-pub(crate) const LATER_FUNCTIONS: &[&str] = &["leads"];
+pub(crate) const LATER_FUNCTIONS: &[&str] = &[];
 
 /// Filters that the language will have.
-pub(crate) const LATER_FILTERS: &[&str] = &["tracked", "transcript_text"];
+pub(crate) const LATER_FILTERS: &[&str] = &["tracked"];
 
 /// Puts the library into an empty environment.
 pub(crate) fn install(env: &mut Environment<'static>) {
@@ -140,6 +141,7 @@ pub(crate) fn install(env: &mut Environment<'static>) {
     env.add_filter("int", int);
     env.add_filter("tojson", tojson);
     env.add_filter("redact", |text: String| super::redact::redact(&text));
+    env.add_filter("transcript_text", transcript_text);
     env.add_filter("replace", replace);
     env.add_filter("join", join);
     install_builtin(env);
@@ -315,6 +317,46 @@ fn truncated(number: f64) -> Option<i64> {
 fn tojson(value: Jinja) -> Result<String, Error> {
     let json = super::json::from_value(&value).map_err(fail)?;
     capped(serde_json::to_string(&json).map_err(|error| fail(error.to_string()))?)
+}
+
+/// The turns of a call as text, a line for each: `Agent: …`. Providers name the
+/// speaker and the words in different ways; what is a text already stays.
+fn transcript_text(value: Jinja) -> Result<String, Error> {
+    if let Some(text) = value.as_str() {
+        return capped(text.to_owned());
+    }
+    if value.is_none() || value.is_undefined() {
+        return Ok(String::new());
+    }
+    let field = |turn: &Jinja, names: &[&str]| {
+        names.iter().find_map(|name| {
+            let found = turn.get_attr(name).ok()?;
+            found.as_str().map(str::to_owned)
+        })
+    };
+    let mut text = String::new();
+    for turn in value.try_iter()? {
+        let words = match turn.as_str() {
+            Some(words) => Some(words.to_owned()),
+            None => field(
+                &turn,
+                &["text", "content", "message", "words", "transcript"],
+            ),
+        };
+        let Some(words) = words else { continue };
+        if let Some(who) = field(&turn, &["role", "speaker", "from", "who"]) {
+            let mut letters = who.chars();
+            text.extend(letters.next().map(|first| first.to_uppercase().to_string()));
+            text.push_str(letters.as_str());
+            text.push_str(": ");
+        }
+        text.push_str(words.trim());
+        text.push('\n');
+        if text.len() > MAX_TEXT {
+            return capped_error();
+        }
+    }
+    Ok(text.trim_end().to_owned())
 }
 
 fn replace(text: String, from: String, to: String) -> Result<String, Error> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub use error::Error;
-pub use rows::{Brought, Rows};
+pub use rows::{Brought, LEAD_FILTERS, Rows};
 pub use scope::{NoServices, Scope, Services};
 
 pub(crate) use lexer::{Use, UseKind, uses_of_expression, uses_of_template};

@@ -1,16 +1,29 @@
-//! Rows that come from outside: `csv("…")`, `json("…")`. An expression
+//! Rows that come from outside: `csv("…")`, `json("…")`, `leads(…)`. An expression
 //! cannot fetch them: it says what it wants and fails, whoever evaluates it gets the
 //! rows, and evaluates it again with them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::Value as Jinja;
+use minijinja::value::{Kwargs, Value as Jinja};
 use minijinja::{Environment, Error, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::json::from_value;
 use super::library::{fail, scope};
 use super::scope::translate;
+
+/// What `leads` can be asked by.
+pub const LEAD_FILTERS: &[&str] = &[
+    "status",
+    "source",
+    "tag",
+    "not_tag",
+    "created_before",
+    "created_after",
+    "last_contact_before",
+    "last_contact_after",
+];
 
 /// Rows of something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +38,11 @@ pub enum Rows {
     Json {
         /// Relative to the configuration's folder.
         path: String,
+    },
+    /// Contacts that became leads.
+    Leads {
+        /// Names and values of the filters, times as RFC 3339, in the order of names.
+        filters: Vec<(String, Json)>,
     },
 }
 
@@ -70,5 +88,20 @@ pub(crate) fn install(env: &mut Environment<'static>) {
     });
     env.add_function("json", |state: &State, path: String| {
         scope(state)?.rows.get(Rows::Json { path })
+    });
+    env.add_function("leads", |state: &State, filters: Kwargs| {
+        let mut all = Vec::new();
+        for name in filters.args() {
+            if !LEAD_FILTERS.contains(&name) {
+                return Err(fail(format!(
+                    "`leads` knows no `{name}`; it knows: {}",
+                    LEAD_FILTERS.join(", ")
+                )));
+            }
+            let value: Jinja = filters.get(name)?;
+            all.push((name.to_owned(), from_value(&value).map_err(fail)?));
+        }
+        all.sort_by(|(one, _), (two, _)| one.cmp(two));
+        scope(state)?.rows.get(Rows::Leads { filters: all })
     });
 }

@@ -284,3 +284,23 @@ proptest! {
         drop(Template::new("{{ event.at | when }}{{ event.text | redact }}").unwrap().render(&scope));
     }
 }
+
+#[test]
+fn the_turns_of_a_call_as_text() {
+    fn check(turns: serde_json::Value, expected: &str) {
+        let mut scope = scope();
+        scope.set("call", json!({ "transcript": turns }));
+        let template = Template::new("{{ call.transcript | transcript_text }}").unwrap();
+        assert_eq!(template.render(&scope).unwrap(), expected);
+    }
+    check(
+        json!([{ "role": "agent", "content": "Hello" }, { "speaker": "caller", "text": " Hi " }]),
+        "Agent: Hello\nCaller: Hi",
+    );
+    check(
+        json!(["one", { "words": "two" }, { "nothing": 1 }]),
+        "one\ntwo",
+    );
+    check(json!("as it is"), "as it is");
+    check(json!(null), "");
+}

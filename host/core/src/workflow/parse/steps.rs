@@ -371,5 +371,5 @@ fn check_id(reader: &mut Reader<'_>, id: &str, span: Span, before: &[Draft]) {
 /// Words of the expression language.
 pub(super) const RESERVED: &[&str] = &[
     "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else",
-    "for", "loop", "self", "leads",
+    "for", "loop", "self",
 ];

@@ -1,24 +1,36 @@
-//! Rows of files, for `csv("…")` and `json("…")` in workflow files. A path is
+//! Rows for `csv("…")`, `json("…")` and `leads(…)` in workflow files. A path is
 //! relative to the configuration and stays below it.
 
 use std::io::Read as _;
 use std::path::{Component, Path};
 
-use ringback_core::engine::WorkResult;
+use ringback_core::engine::{WorkResult, lead_row};
+use ringback_core::model::{Contact, Conversation, keys, record};
 use ringback_core::workflow::expression::Rows;
+use ringback_store::Direction;
 use serde_json::{Map, Value, json};
 
+use super::super::{Host, after};
 use super::failed;
 
 /// The largest file.
 const LARGEST: u64 = 16 * 1024 * 1024;
 /// The most rows.
 const MOST: usize = 100_000;
+/// How many contacts are read at a time.
+const PAGE: usize = 250;
 
 /// Reads all that was asked for.
-pub(super) async fn read(folder: &Path, of: &[Rows]) -> WorkResult {
+pub(super) async fn read(host: &Host, folder: &Path, of: &[Rows]) -> WorkResult {
     let mut brought = Vec::with_capacity(of.len());
     for rows in of {
+        if let Rows::Leads { filters } = rows {
+            match leads(host, filters).await {
+                Ok(found) => brought.push(json!({ "of": rows, "rows": found })),
+                Err(text) => return failed("rows", text, true),
+            }
+            continue;
+        }
         let (folder, what) = (folder.to_path_buf(), rows.clone());
         let read = tokio::task::spawn_blocking(move || one(&folder, &what)).await;
         match read {
@@ -30,8 +42,44 @@ pub(super) async fn read(folder: &Path, of: &[Rows]) -> WorkResult {
     WorkResult::Done(Value::Array(brought))
 }
 
+/// The leads that fit, read in pages so that others come in between.
+async fn leads(host: &Host, filters: &[(String, Value)]) -> Result<Vec<Value>, String> {
+    let (mut from, to) = keys::table(b'p');
+    let mut found = Vec::new();
+    loop {
+        let page = host
+            .store()
+            .scan(&from, &to, PAGE, Direction::Forward)
+            .await;
+        let page = page.map_err(|error| error.to_string())?;
+        for (_, stored) in &page {
+            let contact: Contact =
+                record::decode(&stored.value).map_err(|error| error.to_string())?;
+            if contact.lead_since.is_none() {
+                continue;
+            }
+            let mut last = None;
+            for thread in &contact.threads {
+                let key = keys::conversation(&thread.conversation);
+                let thread: Option<Conversation> =
+                    host.read(&key).await.map_err(|error| error.to_string())?;
+                last = last.max(thread.map(|one| one.last_at));
+            }
+            found.extend(lead_row(&contact, last, filters)?);
+            if found.len() > MOST {
+                return Err(format!("more than {MOST} leads fit; ask for fewer"));
+            }
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => from = after(last),
+            _ => return Ok(found),
+        }
+    }
+}
+
 fn one(folder: &Path, rows: &Rows) -> Result<Vec<Value>, String> {
     match rows {
+        Rows::Leads { .. } => Err("leads stand in no file".to_owned()),
         Rows::Csv { path } => csv(&text(folder, path)?).map_err(|error| format!("{path}: {error}")),
         Rows::Json { path } => {
             let found: Value = serde_json::from_str(&text(folder, path)?)

@@ -17,7 +17,11 @@ static COMPOSE: &[Key] = &[
         Kind::Name(Names::Agents),
         "Whose number it comes from. Without it: the run's agent.",
     ),
-    required("prompt", Kind::Template, "What to write."),
+    key(
+        "prompt",
+        Kind::Template,
+        "What to write. Without it: an answer to the last text.",
+    ),
     key(
         "history",
         Kind::Count,

@@ -107,7 +107,7 @@ pub(super) fn compose(record: &mut Record) -> Option<Compose> {
     });
     Some(Compose {
         agent: record.text("agent"),
-        prompt: record.template("prompt")?,
+        prompt: record.template("prompt"),
         history: record.number("history"),
         tools: record.texts("tools"),
         max_segments: record.number("max_segments"),
