@@ -340,6 +340,25 @@ fn a_report_that_overtakes_the_answer_is_waited_for_all_the_same() {
 }
 
 #[test]
+fn a_status_that_is_told_again_is_no_news() {
+    let mut host = Host::new(vec![logs("{ message.status: { status: delivered } }")]);
+    host.send("hi");
+    let [id] = host.leaving().try_into().unwrap();
+    host.take(Input::Report(Report {
+        connection: "main".to_owned(),
+        provider_id: String::new(),
+        id: Some(id.clone()),
+        delivery: Delivery::Delivered,
+    }));
+    // The answer comes after the report, brings the id, and is told with the status.
+    let told = host.told("message.status");
+    let provider_id = "P1".to_owned();
+    host.take(Input::Sent(id, SendResult::Accepted { provider_id }));
+    assert!(host.told("message.status") > told);
+    assert_eq!(lines(&host).len(), 1);
+}
+
+#[test]
 fn further_events_end_runs() {
     fn checked(event: &str, happens: impl Fn(&mut Host)) {
         for (listed, status) in [

@@ -206,3 +206,27 @@ fn a_stop_calls_off_what_waits() {
     assert_eq!(host.told("run.not_started"), 2);
     assert_eq!(super::retention::count(&host, b'z'), 0);
 }
+
+#[test]
+fn things_of_one_group_take_turns_and_need_their_own_consent() {
+    let source = "name: Rows\non: manual\nrequires_consent: marketing\nenroll: { again: always }\nconcurrency: {}\nvars: { all: [\"+13125550123\", \"+13125550123\", \"+13125550199\"] }\nfor_each: { in: \"${{ vars.all }}\", as: phone }\ncontact: ${{ phone }}\nsteps:\n  - wait: 1h\n";
+    let mut host = Host::new(vec![file(source)]);
+    let mut lead = LeadRequest::new(caller());
+    lead.consent.push(ConsentChange {
+        intent: Intent::Marketing,
+        given: true,
+        source: "form".to_owned(),
+        at: None,
+    });
+    host.take(Input::Lead(lead));
+    host.start("rows");
+    host.wait(1);
+    assert_eq!(
+        (host.told("run.queued"), host.told("run.not_started")),
+        (1, 1)
+    );
+    host.wait(3 * 3_600);
+    let all = host.runs().into_iter().filter(|run| run.contact.is_some());
+    let all: Vec<_> = all.map(|run| run.outcome.unwrap()).collect();
+    assert_eq!(all, ["finished", "finished"]);
+}
