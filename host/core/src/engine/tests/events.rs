@@ -399,7 +399,7 @@ fn further_events_end_runs() {
 #[test]
 fn a_run_does_not_end_by_its_own_doing() {
     let mut host = Host::new(vec![file(
-        "name: Own\non: manual\ncancel_on: [lead.updated, handoff]\nsteps:\n  - lead: { set: { a: 1 } }\n  - parallel:\n      - - lead: { set: { b: 1 } }\n        - handoff: ann\n        - wait: 1m\n      - - lead: { set: { c: 1 } }\n  - wait_for: { lead.updated: {}, timeout: 1h }\n  - log: \"{{ lead.b }}\"\n",
+        "name: Own\non: manual\ncancel_on: [lead.updated, handoff]\nsteps:\n  - lead: { set: { a: 1 } }\n  - parallel:\n      - - lead: { set: { b: 1 } }\n        - handoff: ann\n        - wait: 1m\n      - - lead: { set: { c: 1 } }\n  - lead: { set: { d: 1 } }\n  - id: w\n    wait_for: { lead.updated: {}, timeout: 1h }\n  - log: \"{{ lead.b }} {{ w.timed_out }}\"\n",
     )]);
     host.start("own");
     host.wait(60);
@@ -411,6 +411,7 @@ fn a_run_does_not_end_by_its_own_doing() {
     assert_eq!(root(&host).status, RunStatus::Running, "{:#?}", root(&host));
     host.wait(3_600);
     assert_eq!(root(&host).outcome.as_deref(), Some("finished"));
+    assert_eq!(root(&host).results["log-1"]["message"], "1 True");
 }
 
 #[test]
