@@ -108,6 +108,13 @@ async fn receive(
             StatusCode::ACCEPTED,
             json!({ "data": { "runs": [], "repeated": true } }),
         ),
+        Ok(Answer::Refused { code, text }) => {
+            let status = match code {
+                "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::CONFLICT,
+            };
+            refuse(status, code, &text)
+        }
         Ok(_) => answer(StatusCode::ACCEPTED, json!({ "data": { "runs": [] } })),
         Err(problem) => super::Error::from(problem).into_response(),
     }

@@ -184,6 +184,11 @@ pub(super) async fn start(
             let body = json!({ "data": { "id": runs.first() } });
             Ok((StatusCode::CREATED, Json(body)))
         }
+        // It waits for its turn in its group.
+        Answer::Queued | Answer::Repeat => {
+            let body = json!({ "data": { "id": null, "queued": true } });
+            Ok((StatusCode::ACCEPTED, Json(body)))
+        }
         Answer::Unknown => Err(missing()),
         Answer::Conflict => Err(Error::reused_key()),
         Answer::Refused { code, text } => Err(Error::conflict(code, text)),
