@@ -4,7 +4,7 @@
 
 mod tables;
 
-pub(crate) use tables::{ACTIONS, DAYS, FILE, STEP, TRIGGERS};
+pub(crate) use tables::{ACTIONS, CASE, DAYS, FILE, STEP, TRIGGERS};
 
 /// The kind of value a key takes.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +71,16 @@ pub(crate) enum Kind {
     Yes,
     /// Not read yet.
     Later,
+    /// The tests of a file.
+    Tests,
+    /// `2026-03-08T01:45:00-06:00`
+    Instant,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, or a text.
+    CountOrText,
+    /// Fixed keys, or a value that stands for them.
+    Short(&'static Kind, &'static [Key]),
 }
 
 /// Which names of the configuration are meant.

@@ -1,6 +1,7 @@
 //! The workflow language: a YAML file becomes a checked definition. Owns the
 //! words of the language and what they mean; reads no files and runs nothing.
 
+mod case;
 mod definition;
 mod diagnostic;
 mod duration;
@@ -13,6 +14,7 @@ mod schema;
 mod together;
 mod yaml;
 
+pub use case::*;
 pub use definition::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use known::{Checks, Known, ShapeChecks};

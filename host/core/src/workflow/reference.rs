@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use super::expression::{FILTERS, FUNCTIONS, ROOTS, TESTS};
-use super::language::{ACTIONS, FIELDS, FILE, Form, Key, Kind, Long, RESULTS, STEP, TRIGGERS};
+use super::language::{
+    ACTIONS, CASE, FIELDS, FILE, Form, Key, Kind, Long, RESULTS, STEP, TRIGGERS,
+};
 
 /// The page, in Markdown.
 pub fn reference() -> String {
@@ -62,6 +64,21 @@ fn write(page: &mut String) -> std::fmt::Result {
     writeln!(page, "\nFunctions: {}.\n", ticked(FUNCTIONS))?;
     writeln!(page, "Filters: {}.\n", ticked(FILTERS))?;
     writeln!(page, "Tests, after `is`: {}.", ticked(TESTS))?;
+    writeln!(
+        page,
+        "\n## Tests\n\n\
+         Each of `tests` is played through in virtual time; nothing leaves. Exactly one of\n\
+         `receive`, `call`, `event`, `input` and `schedule` starts it. Texts are taken and\n\
+         arrive, and calls of steps are not answered, unless the test says otherwise.\n\n\
+         Under `mock` stands what a step gets from outside, by its id: the fields of its\n\
+         result, `{{ error: \"…\" }}` to let it fail, or a list with one of these for each\n\
+         attempt; a text is enough for `classify` (the label) and `compose`. Rows are a list\n\
+         under the step that reads them, or under `for_each` for the one of the file. Without\n\
+         a mock `classify` gets its first label, `extract` nothing where that may be and else\n\
+         something of the type, `compose` a stand-in for its words, `http` a status that it\n\
+         expects and no body, a plugin nothing, and the transcript says so.\n"
+    )?;
+    keys(page, CASE)?;
     let later = || {
         let triggers = TRIGGERS.iter().filter(|one| one.keys.is_none());
         let actions = ACTIONS.iter().filter(|one| one.form.is_none());
@@ -124,10 +141,12 @@ fn keys(page: &mut String, keys: &[Key]) -> std::fmt::Result {
         writeln!(page, "| `{}` | {need} | {about} *{kind}* |", key.name)?;
     }
     for key in keys {
-        if let Kind::Block(own) = &key.kind {
-            writeln!(page, "\n`{}`:\n", key.name)?;
-            self::keys(page, own)?;
-        }
+        let own = match &key.kind {
+            Kind::Block(own) | Kind::Short(_, own) | Kind::List(Kind::Block(own)) => own,
+            _ => continue,
+        };
+        writeln!(page, "\n`{}`:\n", key.name)?;
+        self::keys(page, own)?;
     }
     Ok(())
 }
@@ -167,6 +186,11 @@ fn kind(kind: &Kind) -> String {
         Kind::OnError => "fail, continue, or a list of steps".to_owned(),
         Kind::Yes => "true".to_owned(),
         Kind::Fields => "names and types".to_owned(),
+        Kind::Tests => "a list of tests".to_owned(),
+        Kind::Instant => "a time with its offset, such as \"2026-03-08T01:45:00-06:00\"".to_owned(),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::CountOrText => "a whole number or a text".to_owned(),
+        Kind::Short(short, _) => format!("{}, or a block of keys", self::kind(short)),
         Kind::Later => String::new(),
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::language::{ACTIONS, FILE, Form, Key, Kind, Long, STEP, TRIGGERS};
+use super::language::{ACTIONS, CASE, FILE, Form, Key, Kind, Long, STEP, TRIGGERS};
 
 /// The schema (draft 2020-12) of a workflow file of this version.
 pub fn schema() -> Json {
@@ -76,6 +76,11 @@ fn kind(kind: &Kind) -> Json {
         Kind::Block(keys) => block(keys),
         Kind::Triggers => triggers(),
         Kind::Events => events(),
+        Kind::Tests => json!({ "type": "array", "items": block(CASE) }),
+        Kind::Instant => json!({ "type": "string", "format": "date-time" }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::CountOrText => json!({ "type": ["integer", "string"] }),
+        Kind::Short(short, keys) => json!({ "anyOf": [self::kind(short), block(keys)] }),
         Kind::Steps => {
             json!({ "type": "array", "minItems": 1, "maxItems": super::MAX_STEPS, "items": step_reference() })
         }

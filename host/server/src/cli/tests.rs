@@ -54,6 +54,7 @@ impl WorkflowCheck for Words {
             hash: String::new(),
             source: source.to_owned(),
             positions: Vec::new(),
+            tests: Vec::new(),
         });
         Checked { workflow, problems }
     }

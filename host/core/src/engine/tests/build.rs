@@ -95,6 +95,7 @@ pub(crate) fn workflow(
         definition,
         source: String::new(),
         positions: Vec::new(),
+        tests: Vec::new(),
     })
 }
 

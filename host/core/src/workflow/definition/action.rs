@@ -154,6 +154,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether somebody outside answers it, with its result.
+    pub fn is_answered_outside(&self) -> bool {
+        matches!(
+            self,
+            Self::Http(_)
+                | Self::Uses(_)
+                | Self::Notify(_)
+                | Self::Classify(_)
+                | Self::Extract(_)
+                | Self::Compose(_)
+                | Self::Call(_)
+        )
+    }
+
     /// The key it has in a file.
     pub fn word(&self) -> &'static str {
         match self {

@@ -2,11 +2,13 @@
 //! actions beside.
 
 mod actions;
+mod cases;
 mod triggers;
 
 use super::{Key, Kind, key, later, required};
 
 pub(crate) use actions::ACTIONS;
+pub(crate) use cases::CASE;
 pub(crate) use triggers::TRIGGERS;
 
 /// The keys of a file.
@@ -83,7 +85,11 @@ pub(crate) static FILE: &[Key] = &[
     later("breaker"),
     later("campaign"),
     later("secrets"),
-    later("tests"),
+    key(
+        "tests",
+        Kind::Tests,
+        "What it must do, played through in virtual time; no part of its version.",
+    ),
 ];
 
 /// The words of `cancel_on`.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::super::case::Case;
 use super::super::definition::{Definition, Step};
 use super::super::language::FILE;
 use super::super::yaml::{Kind as Yaml, Node};
+use super::cases;
 use super::reader::Reader;
 use super::rules::{
     cancel_on, concurrency, enroll, intent, nobody_to_text, reply_twice, slug, window,
@@ -15,9 +17,17 @@ use super::{flow, names};
 /// The version of the definition's structure.
 const FORMAT: u32 = 1;
 
-/// The definition and the line of each step; none when something is missing
-/// that nothing can stand in for. Messages are with the reader.
-pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, Vec<usize>)> {
+/// What a file says.
+pub(crate) struct Document {
+    pub(crate) definition: Definition,
+    /// The line of each step.
+    pub(crate) positions: Vec<usize>,
+    pub(crate) tests: Vec<Case>,
+}
+
+/// A whole file; none when something is missing that nothing can stand in for.
+/// Messages are with the reader.
+pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<Document> {
     if matches!(tree.kind, Yaml::Refused) {
         return None;
     }
@@ -99,8 +109,13 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<(Definition, 
         requires_consent: record.choice("requires_consent"),
         concurrency: concurrency(&mut record),
     };
-    Some((
+    let tests = match written("tests") {
+        Some((_, node)) => cases::list(reader, node, &definition),
+        None => Vec::new(),
+    };
+    Some(Document {
         definition,
-        drafts.iter().map(|draft| draft.span.start.line).collect(),
-    ))
+        positions: drafts.iter().map(|draft| draft.span.start.line).collect(),
+        tests,
+    })
 }

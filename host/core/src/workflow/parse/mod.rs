@@ -3,6 +3,7 @@
 //! the language, the reading of single values in `reader`.
 
 mod build;
+mod cases;
 mod document;
 mod flow;
 mod forms;
@@ -14,6 +15,7 @@ mod values;
 
 use serde_json::Value as Json;
 
+use super::case::Case;
 use super::definition::Definition;
 use super::diagnostic::{Diagnostic, Severity};
 use super::known::Known;
@@ -34,6 +36,9 @@ pub struct Workflow {
     pub source: String,
     /// The line of each step, from 1, in the order of the steps.
     pub positions: Vec<usize>,
+    /// What it must do. No part of its meaning, so that a change of tests makes no
+    /// new version.
+    pub tests: Vec<Case>,
 }
 
 /// What came of a file.
@@ -59,11 +64,12 @@ pub fn parse(source: &str, file_name: &str, known: &Known) -> Parsed {
         .and_then(|tree| document::read(&mut reader, tree));
     let (errors, warnings) = reader.finish();
     let result = match read {
-        Some((definition, positions)) if errors.is_empty() => Ok(Workflow {
-            hash: hash(&definition),
-            definition,
+        Some(document) if errors.is_empty() => Ok(Workflow {
+            hash: hash(&document.definition),
+            definition: document.definition,
             source: source.to_owned(),
-            positions,
+            positions: document.positions,
+            tests: document.tests,
         }),
         _ => Err(errors),
     };

@@ -34,6 +34,8 @@ pub(crate) enum Datum {
     Fields(Vec<(String, FieldType)>),
     Triggers(Vec<Trigger>),
     Events(Vec<Awaited>, Option<u64>),
+    Instant(jiff::Timestamp),
+    Flag(bool),
     /// There, but not as it should be; a message was given.
     Refused,
 }
@@ -70,6 +72,8 @@ take! {
     weights: Weights -> Vec<(String, u32)>,
     fields: Fields -> Vec<(String, FieldType)>,
     triggers: Triggers -> Vec<Trigger>,
+    instant: Instant -> jiff::Timestamp,
+    flag: Flag -> bool,
 }
 
 impl Record {
@@ -112,7 +116,13 @@ impl Reader<'_> {
             Kind::Weights => return self.weights(node, key),
             Kind::Fields => return self.fields(node, key),
             // Lists of steps are read for themselves, when all else is known.
-            Kind::Steps | Kind::Branches | Kind::Cases | Kind::Later => return None,
+            Kind::Steps | Kind::Branches | Kind::Cases | Kind::Tests | Kind::Later => return None,
+            Kind::Short(_, keys) if matches!(node.kind, Yaml::Map(_)) => {
+                return self
+                    .block(node, keys, &format!("`{key}`"))
+                    .map(Datum::Block);
+            }
+            Kind::Short(short, _) => return self.value(short, node, key),
             Kind::OnError if matches!(node.kind, Yaml::List(_)) => return None,
             Kind::OnError => {
                 let (text, _) = self.scalar(node, key)?;
@@ -156,6 +166,16 @@ impl Reader<'_> {
             Kind::Text => Ok(Datum::Text(text.to_owned())),
             Kind::Yes if text == "true" => Ok(Datum::Choice("true")),
             Kind::Yes => Err(format!("`{key}` is done or left out: write `{key}: true`, not `{}`", short(text))),
+            Kind::CountOrText => Ok(match text.parse() {
+                Ok(count) if plain => Datum::Number(count),
+                _ => Datum::Text(text.to_owned()),
+            }),
+            Kind::Flag => match text {
+                "true" => Ok(Datum::Flag(true)),
+                "false" => Ok(Datum::Flag(false)),
+                other => Err(format!("`{key}` is `true` or `false`, not `{}`", short(other))),
+            },
+            Kind::Instant => super::cases::instant(text).map(Datum::Instant).ok_or_else(|| format!("`{}` is not a time with its offset; write it like \"2026-03-08T01:45:00-06:00\"", short(text))),
             Kind::Duration => duration::seconds(text).map(Datum::Number),
             Kind::Count => text
                 .parse()

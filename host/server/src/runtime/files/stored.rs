@@ -113,6 +113,7 @@ async fn load_definitions(host: &Host, catalog: &mut Catalog) -> Result<(), Erro
                 hash: hash.into_owned(),
                 source: stored.source,
                 positions: Vec::new(),
+                tests: Vec::new(),
             };
             catalog
                 .by_hash

@@ -10,7 +10,7 @@ use super::{clinic, messages, sound};
 use crate::workflow::expression::{NoServices, Pattern, Scope, Template, Value};
 
 /// Example 1 of the language without its `classify`.
-const MISSED_CALL: &str = r#"
+pub(super) const MISSED_CALL: &str = r#"
 name: Missed-call text-back
 description: Text a caller within a minute of an unanswered call, then wait for the answer.
 
@@ -57,7 +57,7 @@ vars:
 "#;
 
 /// Example 7, begun by a call that was answered.
-const REVIEW: &str = r#"
+pub(super) const REVIEW: &str = r#"
 name: Review request
 on:
   call.completed:
@@ -87,7 +87,7 @@ vars:
 "#;
 
 /// Example 8 for one contact, and what else the language has.
-const CAMPAIGN: &str = r#"
+pub(super) const CAMPAIGN: &str = r#"
 name: Wake cold leads
 on:
   schedule: { cron: "0 10 * * tue", zone: America/Chicago, missed: skip, overlap: queue }
@@ -113,7 +113,7 @@ steps:
 "#;
 
 /// The smallest useful file.
-const SMALL: &str = r#"
+pub(super) const SMALL: &str = r#"
 name: Missed-call text-back
 on: call.missed
 steps:

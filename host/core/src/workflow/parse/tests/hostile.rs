@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::super::Known;
 use super::{clinic, messages, parse, sound};
 
-const BASE: &str = "name: a\non:\n  call.missed:\n    to: [\"+15125550100\"]\nvars: { url: https://example.com }\nsteps:\n  - id: one\n    wait: 10m # soon\n  - send:\n      agent: front-desk\n      body: |\n        Hi {{ lead.first_name | default('you') }}, {{ vars.url }}\n  - id: answer\n    wait_for: { message.received: { matches: '^y' }, timeout: 1d }\n  - if: answer.timed_out\n    stop: { reason: silence }\n";
+const BASE: &str = "name: a\non:\n  call.missed:\n    to: [\"+15125550100\"]\nvars: { url: https://example.com }\nsteps:\n  - id: one\n    wait: 10m # soon\n  - send:\n      agent: front-desk\n      body: |\n        Hi {{ lead.first_name | default('you') }}, {{ vars.url }}\n  - id: answer\n    wait_for: { message.received: { matches: '^y' }, timeout: 1d }\n  - if: answer.timed_out\n    stop: { reason: silence }\ntests:\n  - name: t\n    at: 2026-03-08T01:45:00-06:00\n    given: { contact: { zone: America/Chicago, consent: marketing } }\n    call: missed\n    then: [{ after: 1d, receive: 'yes' }]\n    expect: [{ sent: 1 }, { sent: { matches: '^H', step: one } }, { called: one }]\n";
 
 /// Reads a source within a time no machine of ours should need.
 fn quick(source: &str) -> String {
