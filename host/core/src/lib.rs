@@ -6,6 +6,7 @@ pub mod engine;
 pub mod model;
 mod planted;
 pub mod policy;
+pub mod rehearsal;
 pub mod schedule;
 pub mod simulation;
 pub mod sms;

@@ -22,3 +22,8 @@ pub use parse::{MAX_STEPS, Parsed, Workflow, hash, id_of_broken, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use together::{File, together};
+
+pub(crate) use duration::seconds as duration_seconds;
+pub(crate) use known::nearest as nearest_word;
+#[cfg(test)]
+pub(crate) use parse::tests::corpus;

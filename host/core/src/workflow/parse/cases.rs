@@ -19,6 +19,8 @@ use super::values::Datum;
 
 /// The most tests of one file.
 const MOST: usize = 500;
+/// What the mock of the rows of a file's own `for_each` is called.
+const FAN: &str = "for_each";
 /// The keys that start a test.
 const STARTS: &[&str] = &["receive", "call", "event", "input", "schedule"];
 
@@ -297,6 +299,18 @@ fn mocks(
 ) -> BTreeMap<String, Mock> {
     let mut mocks = BTreeMap::new();
     for (id, value) in given {
+        if id == FAN && definition.for_each.is_some() {
+            match value {
+                Json::Array(_) => {
+                    mocks.insert(id, Mock(vec![MockAnswer::Result(value)]));
+                }
+                _ => {
+                    let at = reader.locate(span, FAN);
+                    reader.error(at, "`for_each` can be given rows: a list");
+                }
+            }
+            continue;
+        }
         let Some(step) = step(reader, span, &id, definition) else {
             continue;
         };

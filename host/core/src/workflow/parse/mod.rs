@@ -107,4 +107,4 @@ fn sorted(json: Json) -> Json {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -46,3 +46,15 @@ fn sound(source: &str) -> Workflow {
     assert_eq!(told, "", "in\n{source}");
     parse(source, "test.yaml", &clinic()).result.unwrap()
 }
+
+/// Files that have nothing wrong with them.
+pub(crate) fn corpus() -> Vec<&'static str> {
+    let shipped = [
+        include_str!("../../../../../workflows/missed-call-text-back.yaml"),
+        include_str!("../../../../../workflows/replies-to-a-person.yaml"),
+        include_str!("../../../../../workflows/demo/answers.yaml"),
+        include_str!("../../../../../workflows/demo/missed-call.yaml"),
+    ];
+    let own = [good::MISSED_CALL, good::REVIEW, good::CAMPAIGN, good::SMALL];
+    own.into_iter().chain(shipped).collect()
+}
