@@ -1,37 +1,43 @@
 //! How things begin: events as the host would hear of them, made so that they fit
 //! the trigger of the file that is played.
 
+mod events;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json};
 
+use self::events::Known;
 use super::plan::Person;
 use super::world::{TALK, Ticks, World};
 use crate::engine::{
     Agent, Answer, CallOutcome, CallReport, Calls, Catalog, IncomingText, Input, StartRequest,
 };
-use crate::model::{Call, Contact, Direction, PhoneNumber};
+use crate::model::{Call, Consent, Contact, Direction, PhoneNumber};
 use crate::workflow::{
     Action, CallEnd, CallFilter, Definition, InputKind, InputType, Manual, On, Starting, Trigger,
     Workflow,
 };
 
 /// Lets something begin.
-pub(super) fn begin(
-    world: &mut World<'_>,
-    phone: &PhoneNumber,
-    agent: Option<&str>,
-    start: &Starting,
-) {
+pub(super) fn begin(world: &mut World<'_>, person: &Person, agent: Option<&str>, start: &Starting) {
     let runs = world.watch.runs();
-    match start {
-        Starting::Receive(text) => receive(world, phone, agent, text),
-        Starting::Call(end) => call(world, phone, agent, *end, None),
-        Starting::Input(input) => manual(world, phone, input),
-        Starting::Schedule => return fire(world),
-        Starting::Event { kind, .. } if kind == "schedule" => return fire(world),
-        Starting::Event { kind, fields } => event(world, phone, agent, kind, fields),
+    let phone = &person.phone;
+    if let Starting::Event { kind, fields } = start {
+        let (person, told) = events::before(world, person, kind, fields);
+        world.meet(&person, kind);
+        if event(world, phone, agent, kind, told) == Known::Later {
+            return;
+        }
+    } else {
+        world.meet(person, start.word());
+        match start {
+            Starting::Receive(text) => receive(world, phone, agent, text),
+            Starting::Call(end) => call(world, phone, agent, *end, None),
+            Starting::Input(input) => manual(world, phone, input),
+            Starting::Schedule | Starting::Event { .. } => return fire(world),
+        }
     }
     let said = world
         .watch
@@ -51,30 +57,33 @@ fn fire(world: &mut World<'_>) {
     }
 }
 
+/// Lets an event happen; whether it is known at once if it starts something.
 fn event(
     world: &mut World<'_>,
     phone: &PhoneNumber,
     agent: Option<&str>,
     kind: &str,
-    fields: &Map<String, Json>,
-) {
-    let word = |name: &str| fields.get(name).and_then(Json::as_str);
+    told: Map<String, Json>,
+) -> Known {
+    let word = |name: &str| told.get(name).and_then(Json::as_str);
     match kind {
         "message.received" => {
             let text = word("text").or(word("body")).unwrap_or_default();
             receive(world, phone, agent, text);
         }
-        "call.missed" => call(world, phone, agent, CallEnd::Missed, Some(fields)),
-        "call.completed" => call(world, phone, agent, CallEnd::Completed, Some(fields)),
+        "call.missed" => call(world, phone, agent, CallEnd::Missed, Some(&told)),
+        "call.completed" => call(world, phone, agent, CallEnd::Completed, Some(&told)),
         "manual" => {
-            let input = fields.get("input").and_then(Json::as_object);
+            let input = told.get("input").and_then(Json::as_object);
             manual(world, phone, &input.cloned().unwrap_or_default());
         }
-        other => {
-            let text = format!("{other} cannot be played in this version");
-            world.watch.note(world.now, "nothing", text);
+        "schedule" => {
+            fire(world);
+            return Known::Later;
         }
+        other => return events::happen(world, phone, agent, other, told),
     }
+    Known::Now
 }
 
 /// The agent that something concerns: the one that is named, the owner of a number
@@ -275,8 +284,19 @@ fn manual(world: &mut World<'_>, phone: &PhoneNumber, input: &Map<String, Json>)
     }
 }
 
-/// Notes to what a person agreed.
-pub(super) fn consent(_contact: &mut Contact, _person: &Person, _now: Timestamp) {}
+/// Notes what is known of a person besides their fields, before an event of this
+/// kind: to what they agreed, and whether they are a lead already.
+pub(super) fn note_known(contact: &mut Contact, person: &Person, kind: &str, now: Timestamp) {
+    let known = !contact.fields.is_empty() || kind == "lead.updated";
+    contact.lead_since = Some(now).filter(|_| known && kind != "lead.created");
+    for intent in &person.consent {
+        let consent = Consent {
+            at: now,
+            source: "the plan".to_owned(),
+        };
+        contact.consent.insert(*intent, consent);
+    }
+}
 
 /// The workflows that one calls, and those that they call: as they are, but deaf to
 /// events. For one that is not there a stand-in does nothing; that is said.

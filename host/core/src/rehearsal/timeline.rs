@@ -9,7 +9,7 @@ use super::transcript::By;
 use super::watch::Watch;
 use crate::engine::Catalog;
 use crate::model::{Message, Note, Origin, Run, RunId, Waiting};
-use crate::workflow::{Action, Awaited};
+use crate::workflow::Action;
 
 /// What one commit wrote, as far as it is not told yet.
 pub(super) struct Commit<'c> {
@@ -141,10 +141,11 @@ fn awaited(catalog: &Catalog, run: &Run) -> String {
     let Some(Action::WaitFor(wait)) = step.map(|step| &step.action) else {
         return "an event".to_owned();
     };
-    let words = wait.events.iter().map(|event| match event {
-        Awaited::MessageReceived(_) => "a text",
-        Awaited::CallMissed(_) => "a missed call",
-        Awaited::CallCompleted(_) => "a call",
+    let words = wait.events.iter().map(|event| match event.on.word() {
+        "message.received" => "a text",
+        "call.missed" => "a missed call",
+        "call.completed" => "a call",
+        word => word,
     });
     words.collect::<Vec<_>>().join(" or ")
 }

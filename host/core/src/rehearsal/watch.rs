@@ -222,6 +222,9 @@ impl Watch {
             if contact.phone == self.contact {
                 self.opted_out = contact.opted_out.is_some();
                 self.lead = contact.fields;
+                if !contact.tags.is_empty() {
+                    self.lead.insert("tags".to_owned(), contact.tags.into());
+                }
             }
         }
         self.feed(now, feed);

@@ -245,8 +245,7 @@ impl<'a> World<'a> {
             }
             Deed::Begin(begin) => {
                 let (person, agent, start) = *begin;
-                self.meet(&person);
-                starting::begin(self, &person.phone, agent.as_deref(), &start);
+                starting::begin(self, &person, agent.as_deref(), &start);
             }
             Deed::Happens(Happening::Receive(text)) => {
                 let phone = self.watch.contact.clone();
@@ -262,7 +261,7 @@ impl<'a> World<'a> {
     }
 
     /// The record of a person, from the first time that something is about them.
-    fn meet(&mut self, person: &Person) {
+    pub(super) fn meet(&mut self, person: &Person, kind: &str) {
         let key = keys::contact(&person.phone);
         if self.state.get(&key).is_some() {
             return;
@@ -279,7 +278,7 @@ impl<'a> World<'a> {
                 help: None,
             });
         }
-        starting::consent(&mut contact, person, self.now);
+        starting::note_known(&mut contact, person, kind, self.now);
         match record::encode(&contact) {
             Ok(bytes) => {
                 let mut batch = Batch::default();

@@ -341,3 +341,48 @@ tests:
 "#,
     );
 }
+
+/// A file of one trigger whose test is begun by this event.
+fn begun(on: &str, rest: &str, event: &str, sent: &str) -> String {
+    format!(
+        "name: a\non: {on}\n{rest}intent: transactional\nsteps:\n  - send: \"Hello {{{{ {sent} }}}}\"\ntests:\n  - name: t\n    given: {{ contact: {{ first_name: Kim, status: done, consent: marketing }} }}\n    event: {event}\n    expect: [{{ sent: 1 }}, {{ sent: Hello Kim }}]\n"
+    )
+}
+
+#[test]
+fn every_event_can_start_a_test() {
+    let name = "lead.first_name";
+    for (on, event) in [
+        ("lead.created", "{ type: lead.created, source: web }"),
+        (
+            "{ lead.updated: { changed: status } }",
+            "{ type: lead.updated }",
+        ),
+        ("lead.updated", "{ type: lead.updated, status: new }"),
+        (
+            "{ plugin.event: { plugin: crm, name: won } }",
+            "{ type: plugin.event }",
+        ),
+        (
+            "{ call.status: { status: RINGING } }",
+            "{ type: call.status }",
+        ),
+        ("contact.opted_in", "{ type: contact.opted_in }"),
+        ("message.failed", "{ type: message.failed }"),
+        (
+            "{ conversation.idle: { after: 2d, last_from: us } }",
+            "{ type: conversation.idle }",
+        ),
+        ("workflow.finished", "{ type: workflow.finished }"),
+    ] {
+        passes(&begun(on, "", event, name));
+    }
+    let contact = "contact: \"${{ event.body.phone }}\"\n";
+    let event = "{ type: webhook, body: { phone: \"+13125550124\", name: Kim } }";
+    passes(&begun(
+        "{ webhook: { path: calendar } }",
+        contact,
+        event,
+        "event.body.name",
+    ));
+}
