@@ -15,7 +15,10 @@ mod cells;
 mod claim;
 mod committer;
 mod compact;
+mod cursor;
 mod disk;
+mod fences;
+mod filter;
 mod journal;
 mod keeper;
 mod memtable;
@@ -25,12 +28,15 @@ mod plant;
 mod quiet;
 mod rebuild;
 mod repair;
+mod run;
+mod runs;
 mod shared;
 mod snapshot;
 mod start;
 mod state;
 mod summed;
 mod tally;
+mod tiers;
 
 #[cfg(test)]
 mod archive_tests;
@@ -126,6 +132,7 @@ impl Sled {
             checkpoint_bytes: options.checkpoint_bytes,
             snapshot_bytes: options.snapshot_bytes,
             snapshot_percent: options.snapshot_percent,
+            merge_pairs: options.merge_pairs,
         };
         // Tasks sent before there is a thread just wait.
         let _ = tasks.send(Task::Prepare);

@@ -1,6 +1,6 @@
-//! Everything that sled holds, as one ordered space of pairs: the tables that
-//! grow in order of time in blocks, the others in single cells. Reading it, and
-//! bringing a memtable into it.
+//! Everything that was committed up to a checkpoint, as one ordered space of pairs:
+//! the tables that grow in order of time in blocks in sled, the others in runs
+//! beside it. Reading it, and bringing a memtable into it.
 //!
 //! Readers and the one that changes it go side by side, and sled has no reading
 //! of one moment. What a memtable writes is read from the memtable meanwhile; all
@@ -9,6 +9,7 @@
 //! kept out: `steady`.
 
 use std::iter::Peekable;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ringback_core::model::{Key, Revision, Versioned, keys};
@@ -20,10 +21,12 @@ use super::bytes::Reader;
 use super::cache::Cache;
 use super::cells::{self, broken, state};
 use super::disk::Disk;
+use super::filter::hashed;
 use super::memtable::{Memtable, Written};
 use super::merge;
 use super::options::Options;
 use super::plant::Plant;
+use super::runs::{Runs, Set};
 use super::shared::lock;
 use super::tally::Tally;
 use crate::{Direction, Error};
@@ -31,20 +34,21 @@ use crate::{Direction, Error};
 /// How pairs lie in sled. To be changed with the meaning of a byte in there, or
 /// with what `keys::is_in_order_of_time` says: a state of another layout is
 /// rebuilt.
-pub(super) const LAYOUT: u32 = 2;
+pub(super) const LAYOUT: u32 = 3;
 
 const APPLIED: [u8; 1] = [0];
 const LAID_OUT: [u8; 2] = [0, 1];
-/// How much it holds. Not there while it changes: after a stop in the middle nobody
-/// knows.
+/// How much sled holds. Not there while it changes: after a stop in the middle nobody
+/// knows. That of the runs is theirs.
 const TALLY: [u8; 2] = [0, 2];
 
 /// See the module.
 pub(super) struct Base {
     db: Db,
-    cache: Cache,
+    cache: Cache<IVec>,
     steady: RwLock<()>,
-    /// What it holds after a commit; `None` if that is not known.
+    pub(super) runs: Runs,
+    /// What sled holds after a commit; `None` if that is not known.
     tally: Mutex<Option<(Revision, Tally)>>,
     /// How many bytes a block should have before it is compressed.
     pub(super) block_bytes: usize,
@@ -55,27 +59,31 @@ pub(super) struct Base {
 }
 
 /// Where a pair was found; its cell is read when it is known to count.
-pub(super) enum Found {
-    Cell(IVec),
-    InBlock(Arc<Block>, usize),
+pub(super) struct Found {
+    block: Arc<Block>,
+    number: usize,
 }
 
 impl Found {
-    fn cell(&self, key: &Key) -> Result<&[u8], Error> {
-        let cell = match self {
-            Self::Cell(cell) => Some(&**cell),
-            Self::InBlock(block, number) => block.pair(*number).map(|(_, cell)| cell),
-        };
+    pub(super) fn new(block: Arc<Block>, number: usize) -> Self {
+        Self { block, number }
+    }
+
+    pub(super) fn cell(&self, key: &Key) -> Result<&[u8], Error> {
+        let pair = self.block.pair(self.number);
+        let cell = pair.map(|(_, cell)| cell);
         cell.ok_or_else(|| broken(&format!("{key:?}")))
     }
 }
 
 impl Base {
-    pub(super) fn new(db: Db, options: &Options) -> Self {
+    /// Of sled's state in a directory.
+    pub(super) fn new(db: Db, state: &Path, options: &Options) -> Self {
         Self {
             db,
             cache: Cache::default(),
             steady: RwLock::default(),
+            runs: Runs::new(state, options),
             tally: Mutex::default(),
             block_bytes: options.block_bytes,
             disk: options.disk.clone(),
@@ -93,16 +101,21 @@ impl Base {
     pub(super) fn is_laid_out(&self) -> Result<bool, Error> {
         let layout = LAYOUT.to_be_bytes();
         if self.db.is_empty() {
+            self.runs.begin()?;
             self.put(&LAID_OUT, &layout)?;
             *lock(&self.tally) = Some((0, Tally::default()));
             return Ok(true);
         }
+        let found = self.db.get(LAID_OUT).map_err(state)?;
+        if found.is_none_or(|found| found != layout) {
+            return Ok(false);
+        }
+        self.runs.load()?;
         let applied = self.applied()?;
         let tally = self.db.get(TALLY).map_err(state)?;
         let tally = tally.and_then(|bytes| Tally::decode(&bytes));
         *lock(&self.tally) = tally.filter(|(revision, _)| *revision == applied);
-        let found = self.db.get(LAID_OUT).map_err(state)?;
-        Ok(found.is_some_and(|found| found == layout))
+        Ok(true)
     }
 
     /// The last revision that was applied; 0 in a new state.
@@ -116,7 +129,7 @@ impl Base {
     /// What it holds, if that is known and nothing after this commit was applied.
     pub(super) fn tally(&self, after: Revision) -> Option<Tally> {
         let known = lock(&self.tally).filter(|(revision, _)| *revision == after);
-        known.map(|(_, tally)| tally)
+        known.map(|(_, tally)| tally.and(self.runs.set().tally))
     }
 
     /// Sees to it that it is known what it holds, if need be by reading all of it.
@@ -128,15 +141,13 @@ impl Base {
         }
         let mut tally = Tally::default();
         let all = Key::new([]);
-        let cells = cells::range(&self.db, &all, None, Direction::Forward);
-        let blocks = blocks::Range::new(self, &all, None, Direction::Forward);
-        for pair in cells.chain(blocks) {
+        for pair in blocks::Range::new(self, &all, None, Direction::Forward) {
             let (key, found) = pair?;
             let revision = cells::revision(&key, found.cell(&key)?)?;
             tally.add(key.as_bytes(), revision);
         }
         self.note_tally(applied, tally)?;
-        Ok((applied, tally))
+        Ok((applied, tally.and(self.runs.set().tally)))
     }
 
     fn note_tally(&self, applied: Revision, tally: Tally) -> Result<(), Error> {
@@ -162,8 +173,8 @@ impl Base {
         read: impl FnOnce(&[u8]) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         if !keys::is_in_order_of_time(key) {
-            let cell = self.db.get(cells::name(key)).map_err(state)?;
-            return cell.map(|cell| read(&cell)).transpose();
+            let found = self.runs.get(key.as_bytes())?;
+            return found.map(|found| read(found.cell(key)?)).transpose();
         }
         let _steady = self.steady();
         let Some((_, packed)) = blocks::floor(&self.db, key)? else {
@@ -180,18 +191,18 @@ impl Base {
         to: Option<&Key>,
         direction: Direction,
     ) -> impl Iterator<Item = Result<(Key, Found), Error>> {
-        // Within a table there are either cells or blocks.
+        // A table is either in runs or in blocks.
         let table = |key: &Key| key.as_bytes().first().copied();
         let within = to.is_some_and(|to| table(from) == table(to));
         let in_blocks = keys::is_in_order_of_time(from);
-        let cells = (!within || !in_blocks).then(|| cells::range(&self.db, from, to, direction));
+        let runs = (!within || !in_blocks).then(|| self.runs.range(from, to, direction));
         let blocks = (!within || in_blocks).then(|| blocks::Range::new(self, from, to, direction));
         let before = move |a: &Key, b: &Key| match direction {
             Direction::Forward => a < b,
             Direction::Backward => a > b,
         };
         both(
-            cells.into_iter().flatten().peekable(),
+            runs.into_iter().flatten().peekable(),
             blocks.into_iter().flatten().peekable(),
             before,
             self.disk.planted(Plant::PassOverErrors),
@@ -203,8 +214,8 @@ impl Base {
         cells::value(&self.db, key, found.cell(key)?)
     }
 
-    /// Brings a memtable into sled; doing so again changes nothing. `last` is the
-    /// last commit it holds, if it is now the last one of the state.
+    /// Brings a memtable into sled and the runs; doing so again changes nothing. `last`
+    /// is the last commit it holds, if it is now the last one of the state.
     ///
     /// After a crash in the middle the journal is replayed from before, over
     /// whatever part of it sled has.
@@ -213,14 +224,14 @@ impl Base {
         self.db.remove(TALLY).map_err(state)?;
         let mut tally = known.map_or_else(Tally::default, |(_, tally)| tally);
         let mut writes = table.iter().peekable();
-        while let Some((key, written)) = writes.peek() {
+        while let Some((key, _)) = writes.peek() {
             if keys::is_in_order_of_time(key) {
                 merge::merge(self, &mut writes, &mut tally)?;
             } else {
-                self.write_cell(key, written, &mut tally)?;
                 writes.next();
             }
         }
+        self.add_run(table)?;
         if let Some(last) = last {
             self.put(&APPLIED, &last.to_be_bytes())?;
         }
@@ -248,17 +259,41 @@ impl Base {
         Ok(())
     }
 
-    fn write_cell(&self, key: &Key, written: &Written, tally: &mut Tally) -> Result<(), Error> {
-        let name = cells::name(key);
-        let old = match cells::encode(self, written, cells::WHOLE)? {
-            None => self.remove(&name)?,
-            Some(cell) => self.put(&name, &cell)?,
+    /// Writes the pairs of a memtable that are kept in runs as a new one.
+    fn add_run(&self, table: &Memtable) -> Result<(), Error> {
+        let in_runs = || {
+            table
+                .iter()
+                .filter(|(key, _)| !keys::is_in_order_of_time(key))
         };
-        Self::count_in(key, old.as_deref(), written, tally)?;
-        match old {
-            Some(old) => cells::remove_pieces(self, key, &old, written),
-            None => Ok(()),
+        let pairs = in_runs().count() as u64;
+        if pairs == 0 {
+            return Ok(());
         }
+        self.burn()?;
+        let before = self.runs.set();
+        let mut tally = before.tally;
+        let mut writer = self.runs.writer(0, pairs)?;
+        for (key, written) in in_runs() {
+            let bytes = key.as_bytes();
+            let hash = hashed(bytes);
+            let old = self.runs.find(bytes, hash)?;
+            let old = old.as_ref().and_then(|(block, number)| block.pair(*number));
+            let old = old.map(|(_, cell)| cell).filter(|cell| !cell.is_empty());
+            Self::count_in(key, old, written, &mut tally)?;
+            match cells::encode(self, written, usize::MAX)? {
+                Some(cell) => writer.add(bytes, &cell, hash)?,
+                None if old.is_some() => writer.add(bytes, &[], hash)?,
+                None => {}
+            }
+        }
+        let Some(run) = writer.finish()? else {
+            return Ok(());
+        };
+        let run = std::iter::once(Arc::new(run));
+        let runs = run.chain(before.runs.iter().cloned()).collect();
+        self.burn()?;
+        self.runs.switch(Set { runs, tally })
     }
 
     /// Reads a block; the key is for messages.
@@ -291,7 +326,7 @@ impl Base {
     }
 
     #[cfg(test)]
-    fn burn(&self) -> Result<(), Error> {
+    pub(super) fn burn(&self) -> Result<(), Error> {
         use std::sync::atomic::Ordering;
         let left = self.fuse.load(Ordering::SeqCst);
         let left = left.checked_sub(1).ok_or(Error::Closed)?;
@@ -305,7 +340,7 @@ impl Base {
         clippy::unnecessary_wraps,
         reason = "as it is in tests"
     )]
-    const fn burn(&self) -> Result<(), Error> {
+    pub(super) const fn burn(&self) -> Result<(), Error> {
         Ok(())
     }
 }

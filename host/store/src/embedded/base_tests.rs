@@ -1,7 +1,7 @@
-//! Pairs in blocks and cells, compared with one map: after every memtable, after
+//! Pairs in blocks and runs, compared with one map: after every memtable, after
 //! one that stopped in the middle and was applied again with what came later, and
 //! beside a checkpoint. With blocks so small that they are cut and joined all the
-//! time.
+//! time, and runs that are merged when there are three of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,11 +18,13 @@ use crate::embedded::journal::frame::Writes;
 use crate::embedded::memtable::{Layers, Memtable};
 use crate::embedded::options::Options;
 use crate::embedded::plant::Plant;
+use crate::embedded::run;
+use crate::embedded::runs::Runs;
 use crate::embedded::state::State;
 use crate::embedded::tally::Tally;
 use crate::{Direction, Error};
 
-/// Two tables in blocks, and one between them that is not.
+/// Two tables in blocks, and one between them in runs.
 const TABLES: [u8; 3] = [b'a', b'b', b'c'];
 const NUMBERS: u16 = 300;
 
@@ -85,6 +87,7 @@ struct World {
     base: Base,
     model: Model,
     revision: Revision,
+    options: Options,
     _dir: tempfile::TempDir,
 }
 
@@ -93,6 +96,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let options = Options {
             block_bytes: 200,
+            fan_in: 3,
             disk: Disk {
                 plant,
                 ..Disk::default()
@@ -100,14 +104,27 @@ impl World {
             ..Options::new(dir.path())
         };
         let config = sled::Config::new().path(dir.path()).flush_every_ms(None);
-        let base = Base::new(config.open().unwrap(), &options);
+        let base = Base::new(config.open().unwrap(), dir.path(), &options);
         assert!(base.is_laid_out().unwrap());
         Self {
             base,
             model: Model::new(),
             revision: 0,
+            options,
             _dir: dir,
         }
+    }
+
+    /// Opens the runs again, as a start does.
+    fn reload(&mut self) -> Result<(), Error> {
+        self.base.runs = Runs::new(&self.options.dir, &self.options);
+        self.base.runs.load()
+    }
+
+    /// A checkpoint, with the merges that it makes due.
+    fn apply(&self, commits: &Commits, last: Option<Revision>) -> Result<(), Error> {
+        self.base.apply(&memtable(commits), last)?;
+        self.base.merge_small(u64::MAX)
     }
 
     /// Commits changes, one each, for the model and for a memtable.
@@ -202,9 +219,11 @@ impl World {
             let mut commits = self.commit(&round.first);
             if let Some(stop) = round.stop {
                 self.base.fuse.store(stop, Ordering::SeqCst);
-                let applied = self.base.apply(&memtable(&commits), None);
+                let applied = self.apply(&commits, None);
                 assert!(matches!(applied, Ok(()) | Err(Error::Closed)));
                 self.base.fuse.store(usize::MAX, Ordering::SeqCst);
+                self.check(&Layers::new(memtable(&commits)));
+                self.reload().unwrap();
                 self.check(&Layers::new(memtable(&commits)));
                 commits.extend(self.commit(&round.second));
                 self.check(&Layers::new(memtable(&commits)));
@@ -213,9 +232,11 @@ impl World {
                 .apply(&memtable(&commits), Some(self.revision))
                 .unwrap();
             self.check(&Layers::default());
-            self.base
-                .apply(&memtable(&commits), Some(self.revision))
-                .unwrap();
+            // A merge that is under way, over one more run.
+            self.base.merge_some(5).unwrap();
+            self.apply(&commits, Some(self.revision)).unwrap();
+            self.check(&Layers::default());
+            while self.base.merge_some(5).unwrap() {}
             self.check(&Layers::default());
             assert_eq!(self.base.applied().unwrap(), self.revision);
             let mut expected = Tally::default();
@@ -292,6 +313,33 @@ fn loses_and_doubles_nothing_at_any_stop() {
     World::new(None).play(&story());
 }
 
+/// Runs are written, merged and removed, each stop in between is one round; keys are
+/// deleted whose older pairs lie in runs that are merged later.
+fn runs_story() -> Vec<Round> {
+    let mut story = Vec::new();
+    for stop in 0..9 {
+        let fill = |from, count| Change::Fill(1, from, count, 20);
+        let firsts = [
+            vec![fill(0, 120)],
+            vec![fill(100, 60), Change::Clear(1, 0, 20)],
+            vec![Change::Clear(1, 90, 30), Change::Put(1, 5, 300)],
+            vec![Change::Delete(1, 5), fill(40, 3)],
+            vec![Change::Clear(1, 0, 160)],
+        ];
+        story.extend(firsts.map(|first| Round {
+            first,
+            stop: (stop < 8).then_some(stop),
+            second: vec![Change::Put(1, 299, 10), Change::Delete(1, 298)],
+        }));
+    }
+    story
+}
+
+#[test]
+fn loses_and_doubles_nothing_of_runs_at_any_stop() {
+    World::new(None).play(&runs_story());
+}
+
 /// A crash between the two halves of a cut leaves the right one in both places, if
 /// the commits that are replayed touch the right one alone.
 #[test]
@@ -326,7 +374,10 @@ fn what_a_crash_left_over_never_comes_back() {
 
 /// Whether the story ends well with a fault.
 pub(in crate::embedded) fn survives(plant: Option<Plant>) -> bool {
-    let play = || World::new(plant).play(&story());
+    let play = || {
+        World::new(plant).play(&story());
+        World::new(plant).play(&runs_story());
+    };
     catch_unwind(AssertUnwindSafe(play)).is_ok()
 }
 
@@ -368,27 +419,39 @@ fn damage_everywhere(plant: Option<Plant>) {
         let all = world.model.len();
         assert_eq!(paged(&world.base, &layers).unwrap(), all);
         let db = world.base.db().clone();
-        let names = db.range([1]..[4]).keys().map(Result::unwrap);
+        let names = db.range([3]..[4]).keys().map(Result::unwrap);
         for name in names.collect::<Vec<_>>() {
             let old = db.insert(&name, b"?").unwrap().unwrap();
-            // A cell that is written over is not read.
-            let key = Key::new(&name[1..]);
-            if name[0] == 3 || layers.get(&key).is_none() {
-                let read = paged(&world.base, &layers);
-                assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}: {read:?}");
-                let state = State {
-                    base: &world.base,
-                    layers: &layers,
-                };
-                let (low, high) = (Key::new([]), Key::new([255]));
-                for direction in [Direction::Forward, Direction::Backward] {
-                    let read = state.scan(&low, &high, usize::MAX, direction);
-                    assert!(matches!(read, Err(Error::Rotten(_))), "{key:?}");
-                }
-            }
+            stops(&world.base, &layers, &format!("{name:?}"));
             db.insert(&name, old).unwrap();
         }
         assert_eq!(paged(&world.base, &layers).unwrap(), all);
+        let path = run::path(&world.options.dir, 1);
+        let whole = std::fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(7) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            std::fs::write(&path, bytes).unwrap();
+            match world.reload() {
+                Ok(()) => stops(&world.base, &layers, &format!("byte {at}")),
+                Err(error) => assert!(matches!(error, Error::Rotten(_)), "byte {at}: {error}"),
+            }
+        }
+        std::fs::write(&path, &whole).unwrap();
+        world.reload().unwrap();
+        assert_eq!(paged(&world.base, &layers).unwrap(), all);
+    }
+}
+
+/// Whether all that read everything stop at what cannot be read.
+fn stops(base: &Base, layers: &Layers, what: &str) {
+    let read = paged(base, layers);
+    assert!(matches!(read, Err(Error::Rotten(_))), "{what}: {read:?}");
+    let state = State { base, layers };
+    let (low, high) = (Key::new([]), Key::new([255]));
+    for direction in [Direction::Forward, Direction::Backward] {
+        let read = state.scan(&low, &high, usize::MAX, direction);
+        assert!(matches!(read, Err(Error::Rotten(_))), "{what}");
     }
 }
 
@@ -420,22 +483,27 @@ fn keeps_few_entries_for_many_pairs() {
 
 #[test]
 fn a_reader_beside_a_checkpoint_finds_every_pair() {
+    // In blocks, and in runs.
+    [0, 1].into_iter().for_each(read_beside_checkpoints);
+}
+
+fn read_beside_checkpoints(table: usize) {
     let mut world = World::new(None);
     let still: BTreeSet<u16> = (0..NUMBERS).filter(|number| number % 3 == 0).collect();
-    let put: Vec<_> = still.iter().map(|n| Change::Put(0, *n, 20)).collect();
+    let put: Vec<_> = still.iter().map(|n| Change::Put(table, *n, 20)).collect();
     let commits = world.commit(&put);
     world.base.apply(&memtable(&commits), None).unwrap();
-    let expected: Vec<_> = still.iter().map(|number| key(0, *number)).collect();
+    let expected: Vec<_> = still.iter().map(|number| key(table, *number)).collect();
     // Between them pairs come and go, so that blocks are cut and joined.
     let others = (0..NUMBERS).filter(|number| number % 3 != 0);
-    let come: Vec<_> = others.clone().map(|n| Change::Put(0, n, 60)).collect();
-    let go: Vec<_> = others.map(|n| Change::Delete(0, n)).collect();
+    let come: Vec<_> = others.clone().map(|n| Change::Put(table, n, 60)).collect();
+    let go: Vec<_> = others.map(|n| Change::Delete(table, n)).collect();
     let (come, go) = (world.commit(&come), world.commit(&go));
     let (come, go) = (memtable(&come), memtable(&go));
     let (base, over) = (&world.base, AtomicBool::new(false));
     std::thread::scope(|scope| {
         let look = |direction| {
-            let (low, high) = (key(0, 0), key(0, NUMBERS));
+            let (low, high) = (key(table, 0), key(table, NUMBERS));
             let (mut rounds, expected) = (0, &expected);
             while !over.load(Ordering::SeqCst) {
                 let mut found: Vec<_> = base
@@ -461,6 +529,7 @@ fn a_reader_beside_a_checkpoint_finds_every_pair() {
         for _ in 0..30 {
             base.apply(&come, None).unwrap();
             base.apply(&go, None).unwrap();
+            base.merge_small(u64::MAX).unwrap();
             if readers.iter().any(|reader| reader.is_finished()) {
                 break;
             }

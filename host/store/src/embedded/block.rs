@@ -8,7 +8,7 @@
 //! ```
 //!
 //! There is no sum in it: sled has one over everything that it writes and looks
-//! at it when it reads. What is read here is checked for its form all the same.
+//! at it when it reads, and so has a run. What is read here is checked for its form all the same.
 
 use super::bytes::{Reader, length};
 use crate::{MAX_KEY, MAX_VALUE};
@@ -98,8 +98,15 @@ impl Block {
 
     /// The cell of a key.
     pub(super) fn find(&self, key: &[u8]) -> Option<&[u8]> {
-        let (found, cell) = self.pair(self.before(key))?;
-        (found == key).then_some(cell)
+        let (_, cell) = self.pair(self.place(key)?)?;
+        Some(cell)
+    }
+
+    /// The number of a key's pair.
+    pub(super) fn place(&self, key: &[u8]) -> Option<usize> {
+        let number = self.before(key);
+        let (found, _) = self.pair(number)?;
+        (found == key).then_some(number)
     }
 
     /// How many pairs come before a key.

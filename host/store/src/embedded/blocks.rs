@@ -166,7 +166,7 @@ impl Iterator for Range<'_> {
                 if let Some(number) = number
                     && let Some((key, _)) = block.pair(number)
                 {
-                    let found = Found::InBlock(Arc::clone(block), number);
+                    let found = Found::new(Arc::clone(block), number);
                     return Some(Ok((Key::new(key), found)));
                 }
             }

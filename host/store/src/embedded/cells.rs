@@ -1,17 +1,17 @@
-//! How a value lies in sled's one tree: as a cell, under its key or in a block.
+//! How a value lies in a block: as a cell. And what there is in sled's one tree.
 //!
 //! | first byte | then | value |
 //! |---|---|---|
 //! | 0 | | see `base` |
-//! | 1 | the key | a cell |
 //! | 2 | revision, place in its commit, number | a piece of a long value |
 //! | 3 | the first key that it may hold | a block: see `blocks` |
 //!
 //! A cell is the revision, 0 and the value; or the revision, 1, the place in its
 //! commit and the number of pieces.
 //!
-//! Long values are cut into pieces: what exceeds sled's segment size it keeps
-//! in loose files, which our sync of its `db` file would not reach.
+//! Long values in sled are cut into pieces: what exceeds sled's segment size it
+//! keeps in loose files, which our sync of its `db` file would not reach. Those in
+//! runs are whole.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use ringback_core::model::{Key, Revision, Versioned};
 use sled::Tree;
 
-use super::base::{Base, Found};
+use super::base::Base;
 use super::bytes::{Reader, length};
 use super::memtable::Written;
-use crate::{Direction, Error};
+use crate::Error;
 
 /// The longest value that is kept whole.
 pub(super) const WHOLE: usize = 32 * 1024;
@@ -32,7 +32,6 @@ const PIECE: usize = 24 * 1024;
 /// Revision and kind.
 const SHORTEST: usize = 9;
 
-const CELL: u8 = 1;
 const PIECES: u8 = 2;
 
 /// A problem of sled's, in words.
@@ -46,29 +45,6 @@ pub(super) fn state(error: sled::Error) -> Error {
 /// Which commit wrote a cell.
 pub(super) fn revision(key: &Key, cell: &[u8]) -> Result<Revision, Error> {
     Ok(Cell::read(cell, key)?.revision)
-}
-
-/// The single cells of a range, in order from either end.
-pub(super) fn range(
-    tree: &Tree,
-    from: &Key,
-    to: Option<&Key>,
-    direction: Direction,
-) -> impl Iterator<Item = Result<(Key, Found), Error>> + use<> {
-    let to = to.map_or_else(|| vec![CELL + 1], name);
-    let from = name(from);
-    // sled does not like a range that ends before it begins.
-    let mut range = (from <= to).then(|| tree.range(from..to));
-    std::iter::from_fn(move || {
-        let pair = match direction {
-            Direction::Forward => range.as_mut()?.next()?,
-            Direction::Backward => range.as_mut()?.next_back()?,
-        };
-        Some(pair.map_err(state).map(|(key, cell)| {
-            let key = Key::new(key.get(1..).unwrap_or_default());
-            (key, Found::Cell(cell))
-        }))
-    })
 }
 
 /// The cell of a write, `None` if it deletes. A value longer than `whole` is cut,
@@ -186,14 +162,6 @@ pub(super) fn value(tree: &Tree, key: &Key, bytes: &[u8]) -> Result<Versioned, E
         revision: cell.revision,
         value,
     })
-}
-
-/// The name of a key's own cell.
-pub(super) fn name(key: &Key) -> Vec<u8> {
-    let mut name = Vec::with_capacity(1 + key.as_bytes().len());
-    name.push(CELL);
-    name.extend(key.as_bytes());
-    name
 }
 
 fn piece_key(revision: Revision, place: u32, number: u32) -> [u8; 17] {

@@ -1,13 +1,15 @@
-//! The thread beside the committer: makes segments ahead, checkpoints, writes
-//! snapshots and removes what they replace. Nothing it fails at loses anything.
+//! The thread beside the committer: makes segments ahead, checkpoints, merges runs,
+//! writes snapshots and removes what they replace. Nothing it fails at loses anything.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use ringback_core::model::{Key, Revision, Versioned};
 use tokio::sync::oneshot;
 
+use super::base::Base;
 use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
@@ -42,6 +44,13 @@ pub(super) enum Task {
 const PAGE: usize = 128;
 const PAGE_BYTES: usize = 1024 * 1024;
 
+/// How many pairs of a large merge are merged at a time: some ten milliseconds. What
+/// else there is to do comes in between.
+const SLICE: u64 = 16 * 1024;
+
+/// And how long the others have the processor and the disk for themselves then.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// See the module.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
@@ -50,20 +59,53 @@ pub(super) struct Keeper {
     pub(super) checkpoint_bytes: u64,
     pub(super) snapshot_bytes: u64,
     pub(super) snapshot_percent: u64,
+    pub(super) merge_pairs: u64,
 }
 
 impl Keeper {
     /// Serves until every sender is gone, and hands itself back for the last
     /// checkpoint.
     pub(super) fn run(self, tasks: Receiver<Task>) -> Self {
-        for task in tasks {
-            if self.shared.stopping.load(Ordering::SeqCst) {
+        let mut merges = false;
+        loop {
+            let task = match merges {
+                true => tasks.recv_timeout(PAUSE),
+                false => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let stopping = self.shared.stopping.load(Ordering::SeqCst);
+            match task {
                 // Askers see the channel closed.
-                continue;
+                Ok(_) if stopping => {}
+                Ok(task) => self.serve(task),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.serve(task);
+            merges = !stopping && self.merge();
+        }
+        if let Some(base) = self.base() {
+            base.leave_merge();
         }
         self
+    }
+
+    fn base(&self) -> Option<Arc<Base>> {
+        let view = self.shared.view();
+        view.as_ref().map(|view| Arc::clone(&view.base))
+    }
+
+    /// Merges some of what is due. Whether there is more to do.
+    fn merge(&self) -> bool {
+        if self.shared.poisoned().is_some() {
+            return false;
+        }
+        let work = || self.base().map_or(Ok(false), |base| base.merge_some(SLICE));
+        let outcome = quietly(work);
+        let outcome = outcome.unwrap_or_else(|_| Err(self.shared.rotten(PANICKED)));
+        outcome.unwrap_or_else(|error| {
+            self.shared.notice(&error);
+            self.shared.note_upkeep(&Err(error));
+            false
+        })
     }
 
     fn serve(&self, task: Task) {
@@ -126,6 +168,8 @@ impl Keeper {
             view.layers.thaw();
         }
         self.shared.set_checkpointed(upto);
+        let merged = base.merge_small(self.merge_pairs);
+        merged.inspect_err(|error| self.shared.notice(error))?;
         Ok(upto)
     }
 
@@ -149,12 +193,7 @@ impl Keeper {
     /// A checkpoint; and then what the state holds, and after which commit.
     fn count(&self) -> Result<(Revision, Tally), Error> {
         self.checkpoint()?;
-        let base = self
-            .shared
-            .view()
-            .as_ref()
-            .map(|view| Arc::clone(&view.base));
-        let counted = base.ok_or(Error::Closed)?.count();
+        let counted = self.base().ok_or(Error::Closed)?.count();
         counted.inspect_err(|error| self.shared.notice(error))
     }
 

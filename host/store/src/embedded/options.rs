@@ -32,6 +32,11 @@ pub struct Options {
     pub reserve_percent_limit: u64,
     /// How many bytes a block of pairs should have, before it is compressed.
     pub(crate) block_bytes: usize,
+    /// How many runs of a level become one of the next.
+    pub(crate) fan_in: usize,
+    /// Up to how many pairs they become it with the checkpoint that makes them so
+    /// many. Larger ones are merged beside it, a piece at a time.
+    pub(crate) merge_pairs: u64,
     pub(crate) disk: Disk,
     pub(crate) boot: Option<String>,
 }
@@ -58,6 +63,8 @@ impl Options {
             reserve_percent: 10,
             reserve_percent_limit: 4096 * MIB,
             block_bytes: 16 * 1024,
+            fan_in: 8,
+            merge_pairs: 64 * 1024,
             disk: Disk::default(),
             boot: claim::boot_id(),
         }

@@ -36,6 +36,12 @@ pub(crate) enum Plant {
     OverwriteEdge,
     /// An error on one side of a merge waits behind the pairs of the other.
     PassOverErrors,
+    /// Runs that were merged go before the list has what they became.
+    RemoveRunsFirst,
+    /// A merge drops what says that a key was deleted, whatever is older.
+    ForgetTombstones,
+    /// A filter denies some keys that are there.
+    DenyKeys,
 }
 
 impl Disk {

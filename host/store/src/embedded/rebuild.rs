@@ -151,6 +151,7 @@ pub(super) fn build(
         start::drain(&base, &mut table, PORTION)
     })?;
     base.apply(&table, Some(end))?;
+    base.merge_small(u64::MAX)?;
     options.disk.flush(base.db(), &fresh)?;
     drop(base);
     let path = fresh.join("db");

@@ -280,7 +280,8 @@ pub(super) fn drain(base: &Base, table: &mut Memtable, at: usize) -> Result<(), 
     if table.bytes() < at {
         return Ok(());
     }
-    base.apply(&std::mem::take(table), None)
+    base.apply(&std::mem::take(table), None)?;
+    base.merge_small(u64::MAX)
 }
 
 /// Opens sled. What a restart or a free disk could mend is an error; what looks
@@ -297,7 +298,7 @@ fn open(path: &Path, options: &Options) -> Result<Opened<Base>, Error> {
             return Ok(Opened::Damaged(PANICKED.into()));
         };
         let error = match opened {
-            Ok(db) => return Ok(Opened::Fine(Base::new(db, options))),
+            Ok(db) => return Ok(Opened::Fine(Base::new(db, path, options))),
             Err(error) => error,
         };
         let sled::Error::Io(io) = &error else {

@@ -37,6 +37,14 @@ impl Tally {
         self.sum = self.sum.wrapping_add(pair(key, revision));
     }
 
+    /// What both hold, which have no key in common.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            pairs: self.pairs.wrapping_add(other.pairs),
+            sum: self.sum.wrapping_add(other.sum),
+        }
+    }
+
     /// As it is kept, with the commit after which it holds.
     pub(super) fn encode(&self, revision: Revision) -> Vec<u8> {
         let numbers = [revision, self.pairs, self.sum];
@@ -119,7 +127,7 @@ impl Expected {
 
 /// FNV-1a. Kept in sled by way of the sum, so it may never change: not the
 /// standard library's, which may.
-fn hash(key: &[u8]) -> u64 {
+pub(super) fn hash(key: &[u8]) -> u64 {
     key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -132,7 +140,7 @@ fn pair(key: u64, revision: Revision) -> u64 {
 
 /// The finalizer of `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom
 /// Number Generators, 2014).
-const fn mix(mut bits: u64) -> u64 {
+pub(super) const fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

@@ -21,6 +21,7 @@ pub(crate) fn test_options(dir: &Path) -> Options {
         checkpoint_bytes: 128 * 1024,
         snapshot_bytes: 512 * 1024,
         block_bytes: 1024,
+        fan_in: 3,
         reserve_bytes: 0,
         reserve_percent: 0,
         reserve_percent_limit: u64::MAX,
@@ -330,23 +331,23 @@ async fn a_long_value_leaves_no_pieces_behind() {
         let view = store.shared.view();
         view.as_ref().map(|view| view.base.db().len()).unwrap()
     };
-    // One in a block, one in a cell.
+    // One in a block, one in a run, which has no pieces.
     let long = vec![7; 100_000];
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&long[..]))]),
     )
     .await;
-    // Revision, layout and tally, a block and a cell, five pieces each.
-    assert_eq!(entries().await, 3 + 2 + 2 * 5);
+    // Revision, layout and tally, a block and five pieces.
+    assert_eq!(entries().await, 3 + 1 + 5);
     done(
         &store,
         batch([("a", Some(&long[..])), ("b", Some(&b"short"[..]))]),
     )
     .await;
-    assert_eq!(entries().await, 3 + 2 + 5);
+    assert_eq!(entries().await, 3 + 1 + 5);
     done(&store, batch([("a", None)])).await;
-    assert_eq!(entries().await, 3 + 1);
+    assert_eq!(entries().await, 3);
 }
 
 /// A checkpoint replaces cell and pieces of a long value one after the other:
@@ -370,9 +371,8 @@ async fn reads_no_cell_that_a_checkpoint_is_replacing() {
             store.checkpoint().await.unwrap();
         }
     }
-    // The one in a cell, and the pieces of the other.
+    // The pieces of the one in a block.
     let ruin = |tree: &sled::Tree| {
-        tree.insert(b"\x01b", b"?").unwrap();
         for piece in tree.range([2]..[3]).keys() {
             tree.remove(piece.unwrap()).unwrap();
         }

@@ -19,21 +19,23 @@ use crate::embedded::disk::Disk;
 
 /// How many effects each scenario has. A new effect has to be looked at here, and
 /// has its crash points by that.
-const EFFECTS: [(&str, usize); 16] = [
-    ("first open", 34),
-    ("open what a kill left of a first open", 33),
+const EFFECTS: [(&str, usize); 18] = [
+    ("first open", 39),
+    ("open what a kill left of a first open", 38),
     ("commits", 49),
     ("rotation", 75),
-    ("checkpoint", 10),
-    ("snapshot", 20),
-    ("clean close", 11),
+    ("checkpoint", 18),
+    ("merging runs", 42),
+    ("merging runs beside checkpoints", 43),
+    ("snapshot", 28),
+    ("clean close", 21),
     ("open after a clean close", 31),
-    ("open after a kill", 30),
-    ("open after a failed sync", 30),
-    ("open after another boot", 47),
-    ("rebuild by the mark", 37),
-    ("compaction", 74),
-    ("import", 61),
+    ("open after a kill", 38),
+    ("open after a failed sync", 38),
+    ("open after another boot", 68),
+    ("rebuild by the mark", 50),
+    ("compaction", 91),
+    ("import", 76),
     ("open over damage that a snapshot covers", 38),
     ("open over damage that the state covers", 49),
 ];

@@ -123,7 +123,7 @@ fn reads_see_durable_commits_only() {
 #[test]
 fn proof_planted_faults_are_caught() {
     assert!(conforms(None) && survives(None), "nothing is planted");
-    let faults: [(Plant, Catch); 15] = [
+    let faults: [(Plant, Catch); 18] = [
         (Plant::SkipJournalSync, |plant| crashes(plant, &["commits"])),
         (Plant::AcknowledgeFirst, |plant| {
             crashes(plant, &["commits"])
@@ -153,6 +153,11 @@ fn proof_planted_faults_are_caught() {
         (Plant::ForgetRightHalf, |plant| !survives(Some(plant))),
         (Plant::OverwriteEdge, |plant| !survives(Some(plant))),
         (Plant::PassOverErrors, |plant| !stops_at_damage(Some(plant))),
+        (Plant::RemoveRunsFirst, |plant| {
+            crashes(plant, &["merging runs"])
+        }),
+        (Plant::ForgetTombstones, |plant| !survives(Some(plant))),
+        (Plant::DenyKeys, |plant| !survives(Some(plant))),
     ];
     let caught: Vec<_> = faults
         .iter()

@@ -14,12 +14,14 @@ use crate::{Commit, Error, Store as _};
 pub(super) type Play = fn(&mut Stage) -> Result<(), Error>;
 
 /// All of them, in the order in which they are told.
-pub(super) const ALL: [(&str, Play); 16] = [
+pub(super) const ALL: [(&str, Play); 18] = [
     ("first open", first_open),
     ("open what a kill left of a first open", first_open_again),
     ("commits", commits),
     ("rotation", rotation),
     ("checkpoint", checkpoint),
+    ("merging runs", merge_runs),
+    ("merging runs beside checkpoints", merge_runs_later),
     ("snapshot", snapshot),
     ("clean close", clean_close),
     ("open after a clean close", open_after_close),
@@ -71,6 +73,32 @@ fn checkpoint(stage: &mut Stage) -> Result<(), Error> {
     stage.commits(&store, 4)?;
     stage.begin();
     store.wait(Task::Checkpoint)?;
+    stage.commits(&store, 1)
+}
+
+/// Three runs become one.
+fn merge_runs(stage: &mut Stage) -> Result<(), Error> {
+    checkpoints(stage, 3)
+}
+
+/// Three runs and an older one become one, not with the checkpoint but after it.
+fn merge_runs_later(stage: &mut Stage) -> Result<(), Error> {
+    stage.merge_pairs = 0;
+    checkpoints(stage, 6)
+}
+
+/// So many checkpoints, with the last of which it begins.
+fn checkpoints(stage: &mut Stage, count: u32) -> Result<(), Error> {
+    let store = stage.open("one")?;
+    for number in 1..=count {
+        if number == count {
+            stage.begin();
+        }
+        stage.commits(&store, 2)?;
+        store.wait(Task::Checkpoint)?;
+        // What was left for later comes right after it.
+        store.wait(Task::Idle)?;
+    }
     stage.commits(&store, 1)
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Stage {
     pub(super) revisions: Vec<Option<Revision>>,
     states: Vec<State>,
     pub(super) whole: bool,
+    /// How large merges may be that are done at once.
+    pub(super) merge_pairs: u64,
 }
 
 impl Stage {
@@ -66,6 +68,7 @@ impl Stage {
             revisions: Vec::new(),
             states: vec![State::default()],
             whole: false,
+            merge_pairs: u64::MAX,
         }
     }
 
@@ -77,6 +80,7 @@ impl Stage {
             // Only the upkeep that is asked for.
             checkpoint_bytes: u64::MAX,
             snapshot_bytes: u64::MAX,
+            merge_pairs: self.merge_pairs,
             ..test_options(&self.root.join("store"))
         }
     }
