@@ -12,7 +12,9 @@ use crate::embedded::options::Options;
 struct World {
     base: Base,
     revision: u64,
-    _dir: tempfile::TempDir,
+    /// How large merges may be that come with a checkpoint.
+    small: u64,
+    dir: tempfile::TempDir,
 }
 
 impl World {
@@ -28,7 +30,8 @@ impl World {
         Self {
             base,
             revision: 0,
-            _dir: dir,
+            small: u64::MAX,
+            dir,
         }
     }
 
@@ -40,7 +43,7 @@ impl World {
         let writes = keys.map(|number| (key(number), value.map(Arc::from)));
         table.add(self.revision, writes.collect());
         self.base.apply(&table, Some(self.revision)).unwrap();
-        self.base.merge_small(u64::MAX).unwrap();
+        self.base.merge_small(self.small).unwrap();
     }
 
     fn runs(&self) -> usize {
@@ -73,6 +76,34 @@ fn what_is_written_over_takes_no_more_room_than_what_is_there() {
         assert!(world.pairs() <= 100 * 9, "round {round}: {}", world.pairs());
     }
     assert_eq!(world.base.count().unwrap().1.pairs, 100);
+}
+
+/// The files of runs in its directory.
+fn files(world: &World) -> usize {
+    let names = std::fs::read_dir(world.dir.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name());
+    let runs = names.filter(|name| name.to_str().unwrap().starts_with("run-"));
+    runs.count()
+}
+
+#[test]
+fn a_merge_that_is_left_leaves_nothing_behind() {
+    let mut world = World::new();
+    world.small = 0;
+    for round in 0..4 {
+        world.write((0..100).map(|n| n * 4 + round), Some(b"value"));
+    }
+    assert!(world.base.merge_some(30).unwrap());
+    assert_eq!((world.runs(), files(&world)), (4, 5));
+    world.base.leave_merge();
+    assert_eq!((world.runs(), files(&world)), (4, 4));
+    // From the beginning, with one more run in front of it meanwhile.
+    assert!(world.base.merge_some(30).unwrap());
+    world.write((0..100).map(|n| n * 4), None);
+    while world.base.merge_some(30).unwrap() {}
+    assert_eq!((world.runs(), files(&world)), (2, 2));
+    assert_eq!(world.pairs(), 500);
+    assert_eq!(world.base.count().unwrap().1.pairs, 300);
 }
 
 #[test]
