@@ -233,6 +233,7 @@ impl Keeper {
             // Commits go on meanwhile, and memory must not.
             if self.shared.in_memory() >= self.checkpoint_bytes {
                 self.checkpoint_once()?;
+                self.merge();
             }
             Ok(())
         })?;

@@ -36,34 +36,34 @@ pub(super) struct Merging {
     writer: Writer,
 }
 
-/// The next merge that is due, among runs that no other merge has.
-fn due(set: &Set, fan_in: usize, busy: &[Arc<Run>]) -> Option<Due> {
+/// The next merge that is due and of at most so many pairs, among runs that no other
+/// merge has.
+fn due(set: &Set, fan_in: usize, busy: &[Arc<Run>], most: u64) -> Option<Due> {
     let is_idle = |run: &Arc<Run>| !busy.iter().any(|one| one.about.number == run.about.number);
     let pairs = |runs: &[Arc<Run>]| runs.iter().map(|run| run.about.pairs).sum::<u64>();
+    let (oldest, newer) = set.runs.split_last()?;
+    let is_heavy = pairs(newer) >= oldest.about.pairs;
     let mut levels: Vec<u32> = set.runs.iter().map(|run| run.about.level).collect();
+    levels.sort_unstable();
     levels.dedup();
     for level in levels {
         let of_level = |run: &&Arc<Run>| run.about.level == level && is_idle(run);
-        let start = set.runs.iter().position(|run| of_level(&run))?;
-        let older = set.runs.get(start..)?;
+        let newer = set.runs.iter().take_while(|run| !of_level(run)).count();
+        let older = set.runs.get(newer..)?;
         let count = older.iter().take_while(of_level).count();
-        if count < fan_in {
-            continue;
+        let all = (is_heavy && older.iter().all(is_idle)).then_some(older.len());
+        let counts = all.into_iter().chain([count]);
+        let inputs = counts.filter(|_| count >= fan_in);
+        let mut inputs = inputs.filter_map(|count| older.get(..count));
+        if let Some(inputs) = inputs.find(|inputs| pairs(inputs) <= most) {
+            let highest = inputs.iter().map(|run| run.about.level).max()?;
+            return Some(Due {
+                level: highest.max(level + 1),
+                is_all: inputs.len() == older.len(),
+                pairs: pairs(inputs),
+                inputs: inputs.to_vec(),
+            });
         }
-        let (oldest, newer) = set.runs.split_last()?;
-        let is_heavy = pairs(newer) >= oldest.about.pairs;
-        let count = match is_heavy && older.iter().all(is_idle) {
-            true => older.len(),
-            false => count,
-        };
-        let inputs = older.get(..count)?.to_vec();
-        let highest = inputs.iter().map(|run| run.about.level).max()?;
-        return Some(Due {
-            level: highest.max(level + 1),
-            is_all: count == older.len(),
-            pairs: pairs(&inputs),
-            inputs,
-        });
     }
     None
 }
@@ -75,12 +75,8 @@ impl Base {
             let busy = lock(&self.runs.merging)
                 .as_ref()
                 .map(|one| one.inputs.clone());
-            let next = due(
-                &self.runs.set(),
-                self.runs.fan_in,
-                &busy.unwrap_or_default(),
-            );
-            let Some(due) = next.filter(|due| due.pairs <= most) else {
+            let busy = busy.unwrap_or_default();
+            let Some(due) = due(&self.runs.set(), self.runs.fan_in, &busy, most) else {
                 return Ok(());
             };
             let mut merging = Merging::new(self, due)?;
@@ -98,7 +94,7 @@ impl Base {
         let mut slot = lock(&self.runs.merging);
         let mut merging = match slot.take() {
             Some(merging) => merging,
-            None => match due(&self.runs.set(), self.runs.fan_in, &[]) {
+            None => match due(&self.runs.set(), self.runs.fan_in, &[], u64::MAX) {
                 Some(due) => Merging::new(self, due)?,
                 None => return Ok(false),
             },

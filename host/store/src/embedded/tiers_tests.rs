@@ -78,6 +78,22 @@ fn what_is_written_over_takes_no_more_room_than_what_is_there() {
     assert_eq!(world.base.count().unwrap().1.pairs, 100);
 }
 
+#[test]
+fn a_large_merge_that_is_due_holds_no_small_one_up() {
+    let mut world = World::new();
+    world.small = 100;
+    for round in 0..60 {
+        world.write((0..10).map(|n| n * 1000 + round), Some(b"value"));
+        let set = world.base.runs.set();
+        let lowest = set.runs.iter().filter(|run| run.about.level == 0);
+        assert!(lowest.count() < 4, "round {round}");
+    }
+    // Those of 40 pairs are too many by now, and become few as soon as there is time.
+    assert!(world.runs() >= 10, "{}", world.runs());
+    while world.base.merge_some(50).unwrap() {}
+    assert!(world.runs() < 10, "{}", world.runs());
+}
+
 /// The files of runs in its directory.
 fn files(world: &World) -> usize {
     let names = std::fs::read_dir(world.dir.path()).unwrap();
