@@ -1,6 +1,6 @@
 //! The embedded store: our journal makes commits durable, memory holds what was
-//! committed since the last checkpoint, sled what came before. One thread writes,
-//! one keeps house and alone changes sled, reads are answered inline.
+//! committed since the last checkpoint, sled and runs beside it what came before. One
+//! thread writes, one keeps house and alone changes those, reads are answered inline.
 //!
 //! sled's own flush does not survive a power cut, so nothing here trusts it: a
 //! state that does not open is rebuilt from snapshot and journal.
