@@ -44,7 +44,12 @@ pub(super) fn begin(world: &mut World<'_>, person: &Person, agent: Option<&str>,
         .entries
         .last()
         .is_some_and(|one| one.what == "nothing" || one.what == "not_started");
-    if world.watch.runs() == runs && !said {
+    // Texts that are folded start something when the last of them has come.
+    let folds = matches!(
+        world.trigger(start.word()),
+        Some(On::MessageReceived(filter)) if filter.fold.is_some()
+    );
+    if world.watch.runs() == runs && !said && !folds {
         let text = format!("{} starts nothing here", start.word());
         world.watch.note(world.now, "nothing", text);
     }

@@ -317,3 +317,23 @@ fn two_weeks_take_a_moment() {
     // The goal is 50 ms in a release build; this one may be slower, and busy.
     assert!(best < std::time::Duration::from_millis(500), "{took:?}");
 }
+
+#[test]
+fn folded_texts_start_a_run_a_little_later() {
+    let source = "name: a\non: { message.received: { fold: 8s } }\nsteps:\n  - send: Hello\n";
+    let replies = words(&["3s: and another thing"]);
+    let transcript = played(
+        source,
+        &Words {
+            replies: &replies,
+            ..Words::default()
+        },
+    );
+    assert_eq!(
+        (transcript.texts, transcript.runs.len()),
+        (1, 1),
+        "{transcript}"
+    );
+    let mut entries = transcript.entries.iter();
+    assert!(entries.all(|one| one.what != "nothing"), "{transcript}");
+}
