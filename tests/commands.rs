@@ -201,3 +201,52 @@ async fn doctor_prints_the_addresses_to_paste_at_the_provider() {
     let (out, _) = host.files().ends(1, &["doctor"]).await;
     assert!(out.contains("acme"), "{out}");
 }
+
+/// The workflows that ship carry their own tests, and pass them in virtual time.
+#[tokio::test]
+async fn the_tests_of_the_shipped_workflows_pass() {
+    let prepared = Prepared::new(&[]);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows");
+    let (out, _) = prepared.ends(0, &["test", folder]).await;
+    assert!(
+        out.contains("8 workflow files: 12 passed, 0 failed"),
+        "{out}"
+    );
+    let (out, _) = prepared.ends(0, &["test", "--json", folder]).await;
+    let json: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(json["passed"], 12);
+}
+
+#[tokio::test]
+async fn a_workflow_is_played_through_as_a_chat() {
+    let file = "name: Hello\non: call.missed\nsteps:\n  - send: \"Hi from {{ agent.business }}\"\n  - id: a\n    wait_for: reply\n    timeout: 1d\n  - if: a.timed_out\n    send: \"Still there?\"\ntests:\n  - name: never\n    call: missed\n    expect: [{ sent: 5 }]\n";
+    let prepared = Prepared::new(&[("hello.yaml", file)]);
+    let play = async |more: &[&str]| {
+        let line = [
+            &["simulate", "hello.yaml", "--at", "2026-11-18T16:00:00Z"],
+            more,
+        ]
+        .concat();
+        prepared.ends(0, &line).await.0
+    };
+    let silent = play(&[]).await;
+    assert!(silent.contains("Still there?"), "{silent}");
+    assert!(silent.contains("The contact got 2 texts"), "{silent}");
+    let answered = play(&["--reply", "2h: yes"]).await;
+    assert!(
+        answered.contains("them yes") && !answered.contains("Still there?"),
+        "{answered}"
+    );
+    let failed = play(&["--deliver", "failed"]).await;
+    assert!(failed.contains("it does not arrive"), "{failed}");
+    let json: Value = serde_json::from_str(&play(&["--json"]).await).expect("JSON");
+    assert_eq!(json["transcript"]["texts"], 2);
+    // Words that cannot be read say so, and how to write them.
+    let (_, said) = prepared
+        .ends(1, &["simulate", "hello.yaml", "--reply", "soon"])
+        .await;
+    assert!(said.contains("--reply"), "{said}");
+    let (out, _) = prepared.ends(1, &["test", "hello.yaml"]).await;
+    assert!(out.contains("FAIL  never (hello.yaml:"), "{out}");
+    assert!(out.contains("expected 5 texts to the contact"), "{out}");
+}

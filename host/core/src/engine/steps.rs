@@ -184,7 +184,7 @@ fn before(
         Some(Ok(false)) => {
             let text = "its condition is not true";
             runs::note(tx, run, Some(&step.id), "skipped", text)?;
-            leave(definition, run, flow::skipped());
+            leave(definition, run, flow::skipped(step));
             return Ok(Before::Skip);
         }
         Some(Err(error)) => return Ok(Before::Fail(format!("`if`: {error}"))),
@@ -201,7 +201,7 @@ fn before(
     if let Some(earlier) = tx.get::<Once>(&key)? {
         let text = format!("it was done for {name:?} by {}", earlier.run);
         runs::note(tx, run, Some(&step.id), "skipped", &text)?;
-        leave(definition, run, flow::skipped());
+        leave(definition, run, flow::skipped(step));
         return Ok(Before::Skip);
     }
     let done = Once {

@@ -72,6 +72,13 @@ pub(crate) enum Command {
         /// Workflow files, or folders of them [default: as configured]
         paths: Vec<PathBuf>,
     },
+    /// Play the tests of workflow files, in virtual time; nothing is sent
+    Test {
+        /// Workflow files, or folders of them [default: as configured]
+        paths: Vec<PathBuf>,
+    },
+    /// Play a workflow through in virtual time, as a chat; nothing is sent
+    Simulate(Simulate),
     /// What is wrong with this installation, and the addresses to give to providers
     Doctor,
     /// Send a text
@@ -180,6 +187,46 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     pub(crate) plugins: Option<PathBuf>,
+}
+
+/// What happens in a `simulate`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Simulate {
+    /// The workflow file
+    pub(crate) file: PathBuf,
+    /// What starts it: call.missed, message.received, manual, … [default: the first of the file]
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) on: Option<String>,
+    /// What the contact writes, for a start with a text
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// An input of a manual start, or a field of the event
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) input: Vec<String>,
+    /// What the contact answers, and how long after the start: "1d: yes"
+    #[arg(long, value_name = "WHEN: TEXT")]
+    pub(crate) reply: Vec<String>,
+    /// A call with the contact: "2h: answered", completed or missed
+    #[arg(long, value_name = "WHEN: END")]
+    pub(crate) call: Vec<String>,
+    /// What becomes of texts: delivered, undelivered, failed, refused; "1d: failed" from then on
+    #[arg(long, value_name = "FATE")]
+    pub(crate) deliver: Vec<String>,
+    /// When it starts: 2026-11-30T09:00:00Z, or a time on the business's clock [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The contact's number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) contact: Option<String>,
+    /// The contact's time zone
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// What is known of the contact: first_name=Ann
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) field: Vec<String>,
+    /// Whose number it concerns
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
 }
 
 /// The events that can be told.

@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod letters;
 mod output;
+mod rehearse;
 mod why;
 
 use std::future::Future;
@@ -189,6 +190,8 @@ async fn dispatch(
         }
         Some(Command::Init { dir }) => init::init(dir, json, out)?,
         Some(Command::Check { paths }) => return check::check(cli, paths, seams, out).await,
+        Some(Command::Test { paths }) => return rehearse::test(cli, paths, seams, out),
+        Some(Command::Simulate(wanted)) => return rehearse::simulate(cli, wanted, seams, out),
         Some(Command::Doctor) => return doctor::doctor(cli, seams, out).await,
         Some(Command::Send { to, body, agent }) => {
             data::send(&client()?, to, body, agent.as_deref(), json, out).await?;

@@ -22,7 +22,7 @@ mod wire;
 pub(crate) mod tests;
 
 pub(crate) use connectors::{Connector, Connectors};
-pub(crate) use outside::Outside;
+pub(crate) use outside::{Outside, read_rows};
 pub(crate) use start::start;
 pub(crate) use state::{Error, Host, Parts};
 pub(crate) use wire::Requests;

@@ -17,6 +17,7 @@ use ringback_core::model::{Problem, Secret};
 
 use super::Host;
 use crate::config::{Config, Model};
+pub(crate) use rows::of_file as read_rows;
 
 /// What the configuration says about it.
 #[derive(Clone)]

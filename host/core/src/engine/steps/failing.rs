@@ -65,6 +65,7 @@ pub(in super::super) fn fail_at(
     let result = json!({
         "ok": false, "error": text, "at": tx.now, "attempts": run.tries, "timed_out": false,
     });
+    let result = flow::nothing(step, result);
     match step.on_error.unwrap_or(OnError::Fail) {
         OnError::Continue => {
             let sentence = format!("{text}; the run goes on, as `on_error` says");

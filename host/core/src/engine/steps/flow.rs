@@ -46,17 +46,30 @@ pub(super) fn is_branch(run: &Run) -> bool {
     run.parent.as_ref().is_some_and(|one| one.until.is_some())
 }
 
-/// The result of a step that was not taken.
-pub(super) fn skipped() -> Json {
-    json!({ "skipped": true, "timed_out": false, "ok": false })
+/// The result of a step that was not taken: all that it might have said is null, so
+/// that later conditions can ask.
+pub(super) fn skipped(step: &Step) -> Json {
+    nothing(
+        step,
+        json!({ "skipped": true, "timed_out": false, "ok": false }),
+    )
 }
 
-/// Gives steps without a result that of one that was not taken, so that later
-/// conditions can ask.
+/// A result with null for what the step might have said.
+pub(super) fn nothing(step: &Step, mut result: Json) -> Json {
+    if let Some(result) = result.as_object_mut() {
+        for field in step.action.result_fields() {
+            result.entry(field).or_insert(Json::Null);
+        }
+    }
+    result
+}
+
+/// Gives steps without a result that of one that was not taken.
 pub(super) fn skip(definition: &Definition, run: &mut Run, places: Range<usize>) {
     for step in definition.steps.get(places).unwrap_or_default() {
         if !step.id.is_empty() && !run.results.contains_key(&step.id) {
-            run.results.insert(step.id.clone(), Arc::new(skipped()));
+            run.results.insert(step.id.clone(), Arc::new(skipped(step)));
         }
     }
 }

@@ -423,3 +423,12 @@ fn a_reply_that_overtakes_is_seen_over_the_end_of_a_case() {
     host.accept();
     assert_eq!(said(&host), ["ask", "got quick"]);
 }
+
+#[test]
+fn what_a_skipped_step_might_have_said_can_be_asked() {
+    let host = missed_call(
+        "steps:\n  - id: read\n    if: false\n    classify: { text: x, labels: [a, b] }\n  - id: facts\n    if: false\n    extract: { text: x, fields: { when: datetime } }\n  - if: read.label == \"a\" or facts.when\n    send: \"never\"\n  - send: \"on\"\n",
+    );
+    assert_eq!(said(&host), ["on"]);
+    ended(&host, RunStatus::Finished, "finished");
+}

@@ -7,6 +7,7 @@ use super::{
     Parallel, Split, Switch, Uses,
 };
 use crate::workflow::expression::{Expression, Template, Value};
+use crate::workflow::language;
 
 /// One step: one action, and when it is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,6 +167,19 @@ impl Action {
                 | Self::Compose(_)
                 | Self::Call(_)
         )
+    }
+
+    /// The fields that its result has beside those of every step.
+    pub fn result_fields(&self) -> Vec<&str> {
+        let form = language::action(self.word()).and_then(|action| action.form.as_ref());
+        let own = form.map_or(&[][..], |form| form.results);
+        let named = match self {
+            Self::Extract(extract) => extract.fields.as_slice(),
+            _ => &[],
+        };
+        let named = named.iter().map(|(name, _)| name.as_str());
+        let own = own.iter().copied().filter(|field| *field != "*");
+        own.chain(named).collect()
     }
 
     /// The key it has in a file.
