@@ -88,6 +88,10 @@ Commands:
   init           Write a configuration, a first workflow and a plugin folder
   check          Look at configuration and workflows, start nothing, report
                  everything at once
+  test           Play the tests of workflow files, in virtual time; nothing is
+                 sent
+  simulate       Play a workflow through in virtual time, as a chat; nothing is
+                 sent
   doctor         What is wrong with this installation, and the addresses to give
                  to providers
   send           Send a text
