@@ -315,6 +315,7 @@ pub(super) fn start_in(
         cursor: 0,
         tries: 0,
         wants_rows: false,
+        rows_at: None,
         works: 0,
         loops: Vec::new(),
         failing: None,

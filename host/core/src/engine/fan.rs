@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::enroll::{self, Cause};
-use super::work::{self, Ask};
+use super::work;
 use super::{Step as Result, Tx, World, runs, steps};
 use crate::model::{Fan, Run, RunStatus, Task, Waiting, keys};
 use crate::workflow::{Definition, Items, Workflow};
@@ -64,14 +64,19 @@ fn find(
                 let text = format!("for_each: {text}");
                 return runs::end(world, tx, run, RunStatus::Failed, &text);
             }
-            run.wants_rows = true;
-            let ask = Ask::Rows { of: missing };
-            let waiting = work::begin(tx, run, STEP, ROWS, ask)?;
+            let waiting = match work::ask_rows(tx, run, STEP, ROWS, missing)? {
+                Ok(waiting) => waiting,
+                Err(text) => {
+                    let text = format!("for_each: {text}");
+                    return runs::end(world, tx, run, RunStatus::Failed, &text);
+                }
+            };
             runs::note(tx, run, None, "waits", "for rows from outside")?;
             run.waiting = Some(waiting);
             return runs::put(tx, run);
         }
     };
+    run.rows_at = None;
     if things.len() > MOST {
         let text = format!(
             "for_each: there are {} things, and {MOST} are the most; set a limit",

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::scope::Names;
-use super::work::{self, Ask};
+use super::work;
 use super::{Step as Result, Tx, World, enroll, fan, runs};
 use crate::model::{Conversation, Direction, Key, Once, Run, RunId, RunStatus, Waiting, keys};
 use crate::planted::{Planted, planted};
@@ -107,10 +107,10 @@ pub(super) fn advance(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Result<(
             if let Some(key) = once {
                 tx.delete(key);
             }
-            run.wants_rows = true;
-            let ask = Ask::Rows { of: missing };
-            let waiting = work::begin(tx, &mut run, &step.id, ROWS, ask)?;
-            next = Next::Wait(waiting, "for rows from outside".to_owned());
+            next = match work::ask_rows(tx, &mut run, &step.id, ROWS, missing)? {
+                Ok(waiting) => Next::Wait(waiting, "for rows from outside".to_owned()),
+                Err(text) => Next::Fail(text),
+            };
         }
         match next {
             Next::Go(result) => leave(definition, &mut run, result),
@@ -232,7 +232,7 @@ pub(super) fn scope(
         names = names.conversation(&conversation);
     }
     let mut scope = names.things(run).scope();
-    scope.set_rows(tx.rows(&run.id));
+    scope.set_rows(tx.rows(&run.id).unwrap_or_default());
     Ok(scope)
 }
 

@@ -361,11 +361,11 @@ impl<'a> Tx<'a> {
         self.rows = Some((run, all.filter_map(one).collect()));
     }
 
-    /// The rows that were brought for a run.
-    pub(super) fn rows(&self, run: &RunId) -> Brought {
+    /// The rows that were brought for a run; none when nobody brought any.
+    pub(super) fn rows(&self, run: &RunId) -> Option<Brought> {
         match &self.rows {
-            Some((whose, rows)) if whose == run => rows.clone(),
-            _ => Vec::new(),
+            Some((whose, rows)) if whose == run => Some(rows.clone()),
+            _ => None,
         }
     }
 

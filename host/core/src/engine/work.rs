@@ -15,6 +15,8 @@ use crate::workflow::expression::Rows;
 
 /// How much longer than it may take the engine waits for an answer, in seconds.
 const PATIENCE: u64 = 10;
+/// How many files and the like one step may read.
+const MOST_ROWS: usize = 16;
 
 /// Something that a step wants done; what comes of it is the step's result.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,6 +186,31 @@ pub(super) fn begin(
     Ok(Waiting::Work { number, timer })
 }
 
+/// Asks for the rows that the expressions of a step want, with those that they had
+/// already: they are only there while the step is taken. Or says why not.
+pub(super) fn ask_rows(
+    tx: &mut Tx<'_>,
+    run: &mut Run,
+    step: &str,
+    seconds: u64,
+    missing: Vec<Rows>,
+) -> Result<std::result::Result<Waiting, String>> {
+    let had = tx.rows(&run.id);
+    let mut of: Vec<Rows> = match had {
+        Some(had) if had.is_empty() => {
+            return Ok(Err("the rows that it asked for did not come".to_owned()));
+        }
+        had => had.into_iter().flatten().map(|(of, _)| of).collect(),
+    };
+    of.extend(missing);
+    if of.len() > MOST_ROWS {
+        return Ok(Err(format!("it reads more than {MOST_ROWS} files at once")));
+    }
+    run.wants_rows = true;
+    run.rows_at.get_or_insert(tx.now);
+    begin(tx, run, step, seconds, Ask::Rows { of }).map(Ok)
+}
+
 /// A work has ended.
 pub(super) fn worked(
     world: World<'_>,
@@ -248,6 +275,7 @@ pub(super) fn lost(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, why: &str) -> 
             _ => true,
         });
     if harmless {
+        run.rows_at = None;
         runs::again(tx, &mut run)?;
         return Ok(Answer::Done);
     }

@@ -178,6 +178,10 @@ pub struct Run {
     /// Whether what it waits for are rows that an expression of its step wants.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wants_rows: bool,
+    /// When its step first asked for rows: that is its now until it has them, since an
+    /// expression that asks by a time would ask for others at every try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_at: Option<Timestamp>,
     /// How many works outside it has begun.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub works: u32,

@@ -40,6 +40,7 @@ pub(in super::super) fn fail_at(
     };
     let whole = format!("step {}: {text}", step.id);
     run.tries = run.tries.saturating_add(1);
+    run.rows_at = None;
     if let Some(retry) = step
         .retry
         .filter(|retry| may == May::BeRetried && run.tries <= retry.max)

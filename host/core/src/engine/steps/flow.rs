@@ -88,6 +88,7 @@ pub(super) fn enter(definition: &Definition, run: &mut Run, place: usize, result
     skip(definition, run, run.cursor.saturating_add(1)..place);
     run.cursor = place;
     run.tries = 0;
+    run.rows_at = None;
 }
 
 pub(super) fn switch(

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::RunId;
 use crate::workflow::parse;
 
 fn host(source: &str) -> Host {
@@ -251,6 +252,8 @@ fn leads_are_asked_for_by_their_filters() {
         ] }])
     );
     let rows = json!([{ "of": of[0], "rows": [{ "phone": "+13125550123", "name": "Jo" }] }]);
+    // Reading takes its time, and `ago` must not ask for other leads by then.
+    host.now += SignedDuration::from_secs(5);
     host.take(Input::Worked(
         work.run.clone(),
         work.number,
@@ -263,4 +266,58 @@ fn leads_are_asked_for_by_their_filters() {
         .find(|run| run.item.is_some())
         .unwrap();
     assert_eq!(run.results["log-1"]["message"], "Jo");
+}
+
+/// The works that are under way, with what they ask for.
+fn asked(host: &mut Host) -> Vec<(RunId, u32, serde_json::Value)> {
+    let commands = std::mem::take(&mut host.commands);
+    let work = |command| match command {
+        Command::Work(work) => match &work.ask {
+            Ask::Rows { of } => Some((
+                work.run.clone(),
+                work.number,
+                serde_json::to_value(of).unwrap(),
+            )),
+            _ => None,
+        },
+        _ => None,
+    };
+    commands.into_iter().filter_map(work).collect()
+}
+
+#[test]
+fn a_step_that_reads_two_files_gets_both() {
+    let mut host = host(
+        "name: Two\non: call.missed\nsteps:\n  - set: { n: \"${{ (csv('a.csv') | length) + (csv('b.csv') | length) }}\" }\n  - log: \"{{ vars.n }}\"\n",
+    );
+    host.call("C1", CallOutcome::NoAnswer);
+    for files in 1..=2 {
+        let [(run, number, of)] = <[_; 1]>::try_from(asked(&mut host)).unwrap();
+        let of = of.as_array().unwrap();
+        assert_eq!(of.len(), files, "{of:?}");
+        let brought: Vec<_> = of
+            .iter()
+            .map(|of| json!({ "of": of, "rows": [{}, {}] }))
+            .collect();
+        host.take(Input::Worked(run, number, WorkResult::Done(json!(brought))));
+    }
+    assert_eq!(host.run().results["log-1"]["message"], "4");
+}
+
+#[test]
+fn rows_of_another_shape_are_not_asked_for_again_for_ever() {
+    let mut host = host(
+        "name: A\non: call.missed\nsteps:\n  - for_each: { in: \"${{ csv('a.csv') }}\", steps: [{ log: x }] }\n",
+    );
+    host.call("C1", CallOutcome::NoAnswer);
+    let [(run, number, _)] = <[_; 1]>::try_from(asked(&mut host)).unwrap();
+    host.take(Input::Worked(
+        run,
+        number,
+        WorkResult::Done(json!({ "rows": [] })),
+    ));
+    assert_eq!(
+        host.run().outcome.as_deref(),
+        Some("step for_each-1: the rows that it asked for did not come")
+    );
 }
