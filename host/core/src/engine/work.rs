@@ -133,9 +133,7 @@ pub struct Compose {
     pub tools: Vec<String>,
     /// The longest text wanted.
     pub max_segments: u32,
-    /// A plugin that builds the prompt; none is the default one.
-    pub builder: Option<String>,
-    /// A name of `[models]`; none is the agent's.
+    /// A name of `[models]`; none is the default one.
     pub model: Option<String>,
     /// The values of the run, for the prompt.
     pub variables: Map<String, Json>,

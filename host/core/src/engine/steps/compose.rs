@@ -58,7 +58,6 @@ pub(super) fn begin(
         history: number(compose.history, HISTORY),
         tools: compose.tools.clone(),
         max_segments: number(compose.max_segments, SEGMENTS),
-        builder: compose.builder.clone(),
         model: compose.model.clone(),
         variables,
     });

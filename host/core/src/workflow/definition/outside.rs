@@ -195,10 +195,7 @@ pub struct Compose {
     /// Set behind the model's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub append: Option<Template>,
-    /// A plugin that builds the prompt; none is the default one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub builder: Option<String>,
-    /// A name of `[models]`; none is the agent's.
+    /// A name of `[models]`; none is the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }

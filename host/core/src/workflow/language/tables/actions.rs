@@ -8,7 +8,7 @@ pub(crate) const OPEN: &[&str] = &["*"];
 const MODEL: Key = key(
     "model",
     Kind::Text,
-    "A name of [models]. Without it: the agent's, or default.",
+    "A name of [models]. Without it: default.",
 );
 
 static COMPOSE: &[Key] = &[
@@ -50,11 +50,7 @@ static COMPOSE: &[Key] = &[
     ),
     later("approve"),
     key("append", Kind::Template, "Set behind the model's words."),
-    key(
-        "builder",
-        Kind::Text,
-        "A plugin that builds the prompt. Without it: the default one.",
-    ),
+    later("builder"),
     MODEL,
 ];
 

@@ -115,7 +115,6 @@ pub(super) fn compose(record: &mut Record) -> Option<Compose> {
         guard,
         on_guard_fail: record.choice("on_guard_fail").unwrap_or_default(),
         append: record.template("append"),
-        builder: record.text("builder"),
         model: record.text("model"),
     })
 }
