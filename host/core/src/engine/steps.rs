@@ -219,7 +219,9 @@ pub(super) fn scope(
     definition: &Definition,
     run: &Run,
 ) -> Result<Scope> {
-    let mut names = Names::new(world.setup, tx.now).run(run, enroll::constants(definition));
+    // A step that waited for rows asks with the moment that it asked with before.
+    let now = run.rows_at.unwrap_or(tx.now);
+    let mut names = Names::new(world.setup, now).run(run, enroll::constants(definition));
     if let Some(agent) = run.agent.as_ref().and_then(|id| world.setup.agents.get(id)) {
         names = names.agent(agent);
     }
