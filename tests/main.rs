@@ -18,6 +18,7 @@
 )]
 
 mod api;
+mod backtest;
 mod calls;
 mod commands;
 mod crashes;

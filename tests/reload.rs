@@ -114,6 +114,40 @@ async fn a_broken_edit_keeps_the_version_that_works_and_says_where_it_is_broken(
 }
 
 #[tokio::test]
+async fn an_edit_whose_tests_fail_does_not_serve_and_says_which() {
+    let (twilio, host) = started().await;
+    let tested = format!(
+        "{TEXT_BACK}tests:\n  - name: they are asked\n    call: missed\n    expect:\n      - sent: {{ contains: help }}\n"
+    );
+    host.files()
+        .write("workflows/text-back.yaml", tested.as_bytes());
+    host.logs("only comments or spacing changed").await;
+    let edited = tested.replace("How can we help?", "");
+    host.files()
+        .write("workflows/text-back.yaml", edited.as_bytes());
+    let entry = becomes(&host, "text-back.yaml", "has a problem", |one| {
+        one["problems"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty())
+    })
+    .await;
+    assert_eq!(
+        (&entry["active"], entry["version"].as_u64()),
+        (&Value::Bool(true), Some(1))
+    );
+    let problem = &entry["problems"][0];
+    assert_eq!(problem["line"].as_u64(), Some(9), "{problem}");
+    host.logs("text-back.yaml:9:9: error: its test \"they are asked\" fails: expected a text")
+        .await;
+    host.logs("missed-call-text-back v1, the version before, stays in service")
+        .await;
+    let caller = contact(131);
+    host.miss(&caller).await.expect(202);
+    let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
+    assert_eq!(text.field("Body"), crate::support::SORRY);
+}
+
+#[tokio::test]
 async fn a_broken_file_keeps_its_version_over_restarts_and_everybody_is_told() {
     let twilio = Twilio::start().await;
     let mut host = Host::with_text_back(&twilio).await;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::plan::{Person, Plan};
 use super::texts::Sent;
 use super::world::{MOST, Ticks, World};
-use super::{Stage, plan};
+use super::{Stage, plan, starting};
 use crate::model::PhoneNumber;
 use crate::workflow::{Starting, Workflow};
 
@@ -74,13 +74,16 @@ pub struct Difference {
 }
 
 /// Plays stored events, in the order of their times, through two versions of a
-/// workflow. Texts and calls reach runs that wait for them, as they did in life.
+/// workflow; without an old one, through the new one beside one that does nothing.
+/// Texts and calls reach runs that wait for them, as they did in life.
 pub fn backtest(
     stage: &Stage<'_>,
-    old: &Workflow,
+    old: Option<&Workflow>,
     new: &Workflow,
     events: impl Iterator<Item = Event>,
 ) -> Difference {
+    let nothing = starting::empty(&new.definition.id, &[]);
+    let old = old.unwrap_or(&nothing);
     let mut worlds: Option<(World<'_>, World<'_>)> = None;
     let mut count = 0_u64;
     let mut first: BTreeMap<PhoneNumber, Timestamp> = BTreeMap::new();

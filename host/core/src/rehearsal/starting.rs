@@ -348,7 +348,7 @@ fn calls(definition: &Definition) -> Vec<(String, Vec<String>)> {
 }
 
 /// A workflow that does nothing.
-fn empty(name: &str, input: &[String]) -> Workflow {
+pub(super) fn empty(name: &str, input: &[String]) -> Workflow {
     let any = InputType {
         kind: InputKind::Any,
         optional: true,

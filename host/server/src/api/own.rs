@@ -3,6 +3,7 @@
 //! known is an error here.
 
 mod attention;
+mod backtest;
 mod contacts;
 mod conversations;
 mod events;
@@ -54,6 +55,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/cancel", post(runs::cancel))
         .route("/workflows", get(workflows::list))
+        .route("/workflows/backtest", post(backtest::backtest))
         .route("/workflows/{id}/runs", post(workflows::start))
         .route("/events", get(feed::poll).post(events::create))
         .route("/events/stream", get(stream::stream))

@@ -1,6 +1,8 @@
 //! The words a person types, as clap reads them. What they do stands in the other
 //! files of `cli`.
 
+mod records;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Overrides};
+pub(crate) use records::{Conversations, DeadLetters, Keys, Letters, Messages, Runs};
 
 /// The arguments of the program.
 #[derive(Clone, Debug, Parser)]
@@ -79,6 +82,14 @@ pub(crate) enum Command {
     },
     /// Play a workflow through in virtual time, as a chat; nothing is sent
     Simulate(Simulate),
+    /// Play what has happened here through an edited file and the version in service; nothing is sent
+    Backtest {
+        /// The workflow file
+        file: PathBuf,
+        /// Since this time (2026-11-20T09:00:00Z), or so long ago (12h, 30d)
+        #[arg(long, default_value = "30d")]
+        since: String,
+    },
     /// What is wrong with this installation, and the addresses to give to providers
     Doctor,
     /// Send a text
@@ -241,154 +252,6 @@ pub(crate) enum EventKind {
     /// A text came in.
     #[value(name = "message.received")]
     MessageReceived,
-}
-
-/// Workflow runs.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Runs {
-    /// The newest runs
-    List {
-        /// Only of this workflow
-        #[arg(long)]
-        workflow: Option<String>,
-        /// Only with this contact
-        #[arg(long)]
-        contact: Option<String>,
-        /// Only in this state
-        #[arg(long)]
-        status: Option<String>,
-        /// How many
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-    },
-    /// One run and what it did
-    Show {
-        /// Its id
-        id: String,
-    },
-    /// End a run
-    Cancel {
-        /// Its id
-        id: String,
-    },
-}
-
-/// Texts.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Messages {
-    /// The newest texts
-    List {
-        /// Only in this state: needs_review, unknown, failed, held, twice, queued, …
-        #[arg(long)]
-        status: Option<String>,
-        /// Only with this contact
-        #[arg(long)]
-        contact: Option<String>,
-        /// How many
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-    },
-    /// Say what became of a text that nobody knows it of
-    Decide {
-        /// Its id
-        id: String,
-        /// sent: it was sent; resend: it was not, send it again; drop: it was not, and shall not be
-        #[arg(value_parser = ["sent", "resend", "drop"])]
-        decision: String,
-    },
-    /// Let texts that are held for wrong settings try again now
-    Retry {
-        /// Only of this connection
-        #[arg(long)]
-        connection: Option<String>,
-    },
-}
-
-/// Which dead letters.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Letters {
-    /// Only texts, or only webhooks
-    #[arg(long, value_parser = ["text", "webhook"])]
-    pub(crate) kind: Option<String>,
-    /// Only of this connection
-    #[arg(long)]
-    pub(crate) connection: Option<String>,
-    /// Only since this time (2026-11-20T09:00:00Z), or so long ago (2h, 3d)
-    #[arg(long)]
-    pub(crate) since: Option<String>,
-    /// Only with this reason, a code or words of it
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-/// Texts that could not be sent and webhooks that could not be read.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum DeadLetters {
-    /// All of them, the newest first, with the reason
-    List {
-        #[command(flatten)]
-        which: Letters,
-        /// How many
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-    },
-    /// Send a text again, or read a webhook again
-    Replay {
-        /// Its id
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
-        id: Option<String>,
-        /// All that fit, the oldest first
-        #[arg(long)]
-        all: bool,
-        #[command(flatten)]
-        which: Letters,
-    },
-    /// Leave one at that: it was seen
-    Drop {
-        /// Its id
-        id: String,
-    },
-}
-
-/// API keys.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Make a key; it is shown once
-    Create {
-        /// What it is for
-        #[arg(long)]
-        name: String,
-        /// What it may do
-        #[arg(long = "scope", value_name = "SCOPE", default_values = ["send", "read"],
-              value_parser = ["send", "read", "admin", "agent:override", "connection:override"])]
-        scopes: Vec<String>,
-    },
-    /// All keys, without their values
-    List,
-    /// Take a key out of use
-    Revoke {
-        /// Its id
-        id: String,
-    },
-}
-
-/// Threads with contacts.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Conversations {
-    /// The newest threads
-    List {
-        /// How many
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-    },
-    /// The texts of one thread
-    Show {
-        /// Its id
-        id: String,
-        /// How many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-    },
 }
 
 /// What there are schemas of.

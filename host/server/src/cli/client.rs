@@ -16,6 +16,8 @@ use crate::config::{self, Environment};
 const LARGEST: usize = 16 * 1024 * 1024;
 /// How long an answer may take; the seeds' APIs wait up to 5 s for a provider.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the answer to something large may take.
+const LONG: Duration = Duration::from_secs(900);
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +139,16 @@ impl Client {
         self.ask(Method::POST, self.url(path)?, Some(body)).await
     }
 
+    /// Does something that may take its time.
+    ///
+    /// # Errors
+    ///
+    /// The host's, or that there is none.
+    pub(crate) async fn post_patiently(&self, path: &[&str], body: &Json) -> Result<Json, Failure> {
+        let http = self.http.post(self.url(path)?).timeout(LONG);
+        self.send(http, Some(body)).await
+    }
+
     /// Takes something away.
     ///
     /// # Errors
@@ -157,7 +169,14 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, url: Url, body: Option<&Json>) -> Result<Json, Failure> {
-        let mut request = self.http.request(method, url);
+        self.send(self.http.request(method, url), body).await
+    }
+
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        body: Option<&Json>,
+    ) -> Result<Json, Failure> {
         if let Some(key) = &self.key {
             request = request.header("x-api-key", key.expose());
         }

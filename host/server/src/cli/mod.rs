@@ -4,6 +4,7 @@
 
 mod archive;
 mod arguments;
+mod backtest;
 mod check;
 mod client;
 mod data;
@@ -192,6 +193,9 @@ async fn dispatch(
         Some(Command::Check { paths }) => return check::check(cli, paths, seams, out).await,
         Some(Command::Test { paths }) => return rehearse::test(cli, paths, seams, out),
         Some(Command::Simulate(wanted)) => return rehearse::simulate(cli, wanted, seams, out),
+        Some(Command::Backtest { file, since }) => {
+            backtest::backtest(&client()?, file, since, json, out).await?;
+        }
         Some(Command::Doctor) => return doctor::doctor(cli, seams, out).await,
         Some(Command::Send { to, body, agent }) => {
             data::send(&client()?, to, body, agent.as_deref(), json, out).await?;

@@ -3,8 +3,9 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ringback_core::engine::{Catalog, InService, Setup};
+use ringback_core::engine::{Catalog, Setup};
 use ringback_core::rehearsal::{self, Outcome, Plan, Stage, Words};
 use ringback_core::workflow::Workflow;
 use ringback_core::workflow::expression::Rows;
@@ -15,7 +16,7 @@ use super::check::{Found, counted, workflow_files};
 use super::client::Failure;
 use super::{Cli, Seams, output};
 use crate::config::{self, Config, ConnectorTraits, Diagnostic, Severity};
-use crate::runtime::{clock, read_rows};
+use crate::runtime::{clock, read_rows, rehearsing};
 
 /// The configuration, when there is one; one that is wrong is refused.
 fn configuration(
@@ -60,19 +61,9 @@ fn folder(config: Option<&Config>) -> PathBuf {
 fn others(sound: &[(String, Workflow)], without: &Workflow) -> Catalog {
     let mut catalog = Catalog::default();
     for (_, workflow) in sound {
-        if workflow.definition.id == without.definition.id {
-            continue;
+        if workflow.definition.id != without.definition.id {
+            rehearsing::serve(&mut catalog, &Arc::new(workflow.clone()));
         }
-        let workflow = std::sync::Arc::new(workflow.clone());
-        catalog
-            .by_hash
-            .insert(workflow.hash.clone(), std::sync::Arc::clone(&workflow));
-        let id = workflow.definition.id.clone();
-        let in_service = InService {
-            workflow,
-            version: 1,
-        };
-        catalog.in_service.insert(id, in_service);
     }
     catalog
 }

@@ -1,9 +1,12 @@
 //! The workflows folder: what is in it, what of it is in service, and taking up
-//! changes. A file with an error never replaces the version that works, over
-//! restarts either: [`stored`] remembers which file defined which workflow, and
-//! [`whose`] decides what a file that cannot be read keeps in service.
+//! changes. A file with an error or a test that fails never replaces the version that
+//! works, over restarts either: [`reading`] reads one file, [`trial`] plays its tests,
+//! [`stored`] remembers which file defined which workflow, and [`whose`] decides what
+//! a file that cannot be used keeps in service.
 
+mod reading;
 pub(super) mod stored;
+mod trial;
 mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,18 +18,17 @@ use std::time::{Duration, SystemTime};
 use notify::{RecursiveMode, Watcher as _};
 use ringback_core::engine::{Answer, InService, Input};
 use ringback_core::model::{Head, keys};
-use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow, id_of_broken, parse};
+use ringback_core::workflow::{Diagnostic, OnDelete, Severity, Workflow};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use super::{Error, Host, running};
+use reading::Listed;
 
 /// How long the folder must be quiet before it is read.
 const QUIET: Duration = Duration::from_millis(150);
 /// How often the folder is looked at though nobody said that it changed.
 const PATROL: Duration = Duration::from_secs(2);
-/// The largest file that is read.
-const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// The workflow files, by path relative to the folder.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,9 @@ pub(crate) struct FileState {
     pub problems: Vec<Diagnostic>,
     /// Whether all that is wrong with it is that another file has its name.
     twin: bool,
+    /// Whether all that is wrong with it is that its tests fail; they may call what
+    /// other files define.
+    fails: bool,
     modified: Option<SystemTime>,
     size: u64,
 }
@@ -56,6 +61,11 @@ impl FileState {
     pub(crate) fn is_broken(&self) -> bool {
         let mut problems = self.problems.iter();
         problems.any(|one| one.severity == Severity::Error)
+    }
+
+    /// Whether what is wrong with it may be gone when another file changes.
+    fn depends_on_others(&self) -> bool {
+        self.is_broken() && (self.fails || self.workflow.is_none())
     }
 
     /// Every workflow that is in service because of it.
@@ -85,7 +95,7 @@ impl Files {
 /// used, then it is decided what those that cannot keep in service.
 pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     let before = host.files.load_full();
-    let listed = match list(folder) {
+    let listed = match reading::list(folder) {
         Ok(listed) => listed,
         Err(problem) => {
             // A folder that is away for a moment takes nothing out of service.
@@ -104,30 +114,18 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     let (same, changed) = compare(&before, listed);
     let mut files = same;
     let mut broken = Vec::new();
-    let mut left = BTreeSet::new();
+    let mut sound = Vec::new();
     for (path, modified, size) in changed {
-        let read = read(host, folder, &path, size, &files).await;
         let mut file = FileState {
             modified,
             size,
             ..FileState::default()
         };
-        match read {
-            Ok((workflow, warnings)) => {
-                let id = workflow.definition.id.clone();
-                // A file whose name changed: the old workflow goes as the new one
-                // comes, unless another file has it by now.
-                let known = before.by_path.get(&path);
-                let old: Vec<String> = known
-                    .into_iter()
-                    .flat_map(FileState::keeps)
-                    .filter(|old| **old != id && whose::sound(&files, old).is_none())
-                    .cloned()
-                    .collect();
-                put_in_service(host, &workflow, &old).await?;
-                left.extend(old);
-                file.workflow = Some(id);
-                file.problems = warnings;
+        match reading::read(host, folder, &path, size, &files).await {
+            Ok(read) => {
+                file.workflow = Some(read.workflow.definition.id.clone());
+                file.problems = read.warnings.clone();
+                sound.push((path.clone(), read));
             }
             Err(why) => {
                 file.twin = why.twin;
@@ -136,6 +134,31 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
             }
         }
         files.by_path.insert(path, file);
+    }
+    let mut left = BTreeSet::new();
+    for tried in trial::tried(host, sound).await {
+        let id = tried.workflow.definition.id.clone();
+        if !tried.problems.is_empty() {
+            reading::log(&tried.problems);
+            if let Some(file) = files.by_path.get_mut(&tried.path) {
+                file.workflow = None;
+                file.fails = true;
+                file.problems.extend(tried.problems);
+            }
+            broken.push((tried.path, Some(id)));
+            continue;
+        }
+        // A file whose name changed: the old workflow goes as the new one comes,
+        // unless another file has it by now.
+        let known = before.by_path.get(&tried.path);
+        let old: Vec<String> = known
+            .into_iter()
+            .flat_map(FileState::keeps)
+            .filter(|old| **old != id && whose::sound(&files, old).is_none())
+            .cloned()
+            .collect();
+        put_in_service(host, &tried.workflow, &old).await?;
+        left.extend(old);
     }
     whose::settle(&mut files, &before, &host.catalog.load(), &broken);
     let served: BTreeSet<String> = files
@@ -153,9 +176,6 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A file as the folder lists it: its path, when it was changed, its size.
-type Listed = (String, Option<SystemTime>, u64);
-
 /// The files that are as they were, and those that have to be read.
 fn compare(before: &Files, listed: Vec<Listed>) -> (Files, Vec<Listed>) {
     let present: BTreeSet<&String> = listed.iter().map(|(path, ..)| path).collect();
@@ -170,119 +190,13 @@ fn compare(before: &Files, listed: Vec<Listed>) -> (Files, Vec<Listed>) {
     for one in &listed {
         match is_same(one) {
             // What it says may have been another file's, which is the one that changed.
-            Some(known) if !(moved && known.is_broken() && known.workflow.is_none()) => {
+            Some(known) if !(moved && known.depends_on_others()) => {
                 same.by_path.insert(one.0.clone(), known.clone());
             }
             _ => changed.push(one.clone()),
         }
     }
     (same, changed)
-}
-
-/// The workflow files of the folder, in order.
-fn list(folder: &Path) -> std::io::Result<Vec<Listed>> {
-    let mut found = Vec::new();
-    let entries = std::fs::read_dir(folder)?;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_workflow = name.ends_with(".yaml") || name.ends_with(".yml");
-        if !is_workflow || name.starts_with('.') {
-            continue;
-        }
-        // The file itself and not a link's own data: editors replace files.
-        if let Ok(data) = std::fs::metadata(entry.path())
-            && data.is_file()
-        {
-            found.push((name, data.modified().ok(), data.len()));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Why a file cannot be used.
-struct Broken {
-    problems: Vec<Diagnostic>,
-    /// The id that it still says, as far as it can be read.
-    id: Option<String>,
-    /// Whether there is nothing wrong with it but that another file has its name.
-    twin: bool,
-}
-
-/// Reads one new or changed file.
-async fn read(
-    host: &Host,
-    folder: &Path,
-    path: &str,
-    size: u64,
-    others: &Files,
-) -> Result<(Arc<Workflow>, Vec<Diagnostic>), Broken> {
-    let whole = |message: String| Broken {
-        problems: vec![problem(path, message)],
-        id: None,
-        twin: false,
-    };
-    if size > FILE_LIMIT {
-        let text = format!("the file has {size} bytes; 4 MiB is the most");
-        return Err(logged(whole(text)));
-    }
-    let bytes = tokio::fs::read(folder.join(path)).await;
-    let bytes = bytes.map_err(|error| logged(whole(format!("could not read it: {error}"))))?;
-    let text = String::from_utf8(bytes);
-    let text = text.map_err(|_| logged(whole("the file is not UTF-8 text".to_owned())))?;
-    let known = host.setup.load().known();
-    let parsed = parse(&text, path, &known);
-    let workflow = match parsed.result {
-        Ok(workflow) => Arc::new(workflow),
-        Err(mut problems) => {
-            problems.extend(parsed.warnings);
-            return Err(logged(Broken {
-                problems,
-                id: id_of_broken(&text),
-                twin: false,
-            }));
-        }
-    };
-    if let Some(other) = whose::sound(others, &workflow.definition.id) {
-        let text = format!(
-            "{other} has the same name, {:?}; rename one",
-            workflow.definition.name
-        );
-        return Err(logged(Broken {
-            twin: true,
-            ..whole(text)
-        }));
-    }
-    log(&parsed.warnings);
-    Ok((workflow, parsed.warnings))
-}
-
-fn logged(broken: Broken) -> Broken {
-    log(&broken.problems);
-    broken
-}
-
-fn log(problems: &[Diagnostic]) {
-    for problem in problems {
-        match problem.severity {
-            Severity::Error => error!("{}", problem.render()),
-            Severity::Warning => warn!("{}", problem.render()),
-        }
-    }
-}
-
-/// A problem with a file as a whole.
-fn problem(path: &str, message: String) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        file: path.to_owned(),
-        line: 1,
-        column: 1,
-        length: 0,
-        message,
-        help: None,
-        source_line: String::new(),
-    }
 }
 
 /// Takes a version into service, and its file's earlier workflows out of it in the

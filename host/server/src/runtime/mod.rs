@@ -5,11 +5,13 @@
 pub(crate) mod clock;
 mod connectors;
 mod files;
+pub(crate) mod history;
 mod hosts;
 mod outside;
 mod pacing;
 mod perform;
 pub(crate) mod plugins;
+pub(crate) mod rehearsing;
 mod retention;
 mod running;
 mod shell;

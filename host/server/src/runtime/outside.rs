@@ -8,7 +8,7 @@ mod reach;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,11 @@ impl Outside {
             models: config.models.clone(),
             folder: folder.map(PathBuf::from).unwrap_or_default(),
         })
+    }
+
+    /// The folder that paths of files are relative to.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A secret by the name that workflow files use.

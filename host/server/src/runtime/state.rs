@@ -2,6 +2,7 @@
 //! it counts. What it does with an input stands in [`super::shell`].
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -147,6 +148,11 @@ impl Host {
     /// What steps may reach beside texts and calls.
     pub(super) fn outside(&self) -> Arc<Outside> {
         self.outside.load_full()
+    }
+
+    /// The folder that paths of files of rows are relative to.
+    pub(crate) fn rows_folder(&self) -> PathBuf {
+        self.outside.load().folder().to_path_buf()
     }
 
     /// A secret that workflow files name.

@@ -38,7 +38,7 @@ fn events() -> Vec<Event> {
 
 fn difference(new: &str) -> Difference {
     let (old, new) = (file(OLD), file(new));
-    on_stage(|stage| backtest(stage, &old, &new, events().into_iter()))
+    on_stage(|stage| backtest(stage, Some(&old), &new, events().into_iter()))
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn an_edit_shows_what_would_differ() {
 #[test]
 fn no_events_no_difference() {
     let (old, new) = (file(OLD), file(OLD));
-    let nothing = on_stage(|stage| backtest(stage, &old, &new, std::iter::empty()));
+    let nothing = on_stage(|stage| backtest(stage, Some(&old), &new, std::iter::empty()));
     assert_eq!((nothing.events, nothing.differing), (0, 0));
 }
 
@@ -69,7 +69,7 @@ fn no_events_no_difference() {
 fn schedules_fire_between_the_events() {
     let source = "name: a\non: { schedule: { cron: '0 9 * * *' } }\ncontact: \"+13125550109\"\nintent: transactional\nsteps:\n  - send: \"Good morning {{ event.at | date }}\"\n";
     let (old, new) = (file(source), file(&source.replace("0 9", "0 8,9")));
-    let told = on_stage(|stage| backtest(stage, &old, &new, events().into_iter()));
+    let told = on_stage(|stage| backtest(stage, Some(&old), &new, events().into_iter()));
     // The events span two mornings.
     assert_eq!((told.old.texts, told.new.texts), (2, 4), "{told}");
 }

@@ -53,7 +53,7 @@ impl Filter {
             texts,
             webhooks,
             connection: connection.map(str::to_owned),
-            since: since.map(time).transpose()?,
+            since: since.map(ago).transpose()?,
             reason: reason.map(str::to_owned),
         })
     }
@@ -96,7 +96,7 @@ impl Filter {
 }
 
 /// A time, or how long ago: `2h`.
-fn time(text: &str) -> Result<Timestamp, Error> {
+pub(super) fn ago(text: &str) -> Result<Timestamp, Error> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }

@@ -248,3 +248,69 @@ async fn a_sound_file_takes_over_from_a_broken_one_and_from_a_renamed_one() {
     )
     .await;
 }
+
+/// A file whose test wants one text, and that sends none.
+const FAILING: &str = "name: Text back\non: call.missed\nsteps:\n  - log: nothing\ntests:\n  - name: they get a text\n    call: missed\n    expect: [{ sent: 1 }]\n";
+const CALLS: &str = "name: Calls\non: call.missed\nsteps:\n  - call_workflow: Called\ntests:\n  - name: the other one does it\n    call: missed\n    expect: [{ sent: 1 }]\n";
+const CALLED: &str = "name: Called\non: manual\nsteps:\n  - send: \"Hello.\"\n";
+
+#[tokio::test]
+async fn a_file_whose_tests_fail_does_not_replace_the_version_that_works() {
+    check(
+        &ALL,
+        &[
+            (&[("tb.yaml", BACK)], &["text-back v1"]),
+            (&[("tb.yaml", FAILING)], &["text-back v1"]),
+            (&[("moved.yaml", FAILING)], &["text-back v1"]),
+            (
+                &[(
+                    "moved.yaml",
+                    &FAILING.replace("log: nothing", "send: Hello"),
+                )],
+                &["text-back v2"],
+            ),
+        ],
+    )
+    .await;
+    check(
+        &ALL,
+        &[(&[("new.yaml", FAILING), ("o.yaml", OTHER)], &["other v1"])],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tests_see_the_other_files() {
+    check(
+        &KNOWING,
+        &[
+            // Whichever is read first.
+            (
+                &[("a.yaml", CALLS), ("b.yaml", CALLED)],
+                &["called v1", "calls v1"],
+            ),
+            (
+                &[
+                    (
+                        "a.yaml",
+                        &CALLS.replace("steps:\n", "steps:\n  - log: again\n"),
+                    ),
+                    ("b.yaml", &CALLED.replace("send: \"Hello.\"", "log: no")),
+                ],
+                &["called v2", "calls v1"],
+            ),
+            // What was wrong with the one is gone when the other one is mended.
+            (
+                &[
+                    (
+                        "a.yaml",
+                        &CALLS.replace("steps:\n", "steps:\n  - log: again\n"),
+                    ),
+                    ("b.yaml", &CALLED.replace("Hello.", "Good day.")),
+                ],
+                &["called v3", "calls v2"],
+            ),
+        ],
+    )
+    .await;
+}
