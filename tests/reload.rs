@@ -268,3 +268,51 @@ async fn comments_and_spacing_make_no_new_version_and_a_running_run_keeps_its_ow
     let [text] = twilio.texted(&caller, 1).await.try_into().expect("one");
     assert_eq!(text.field("Body"), "OLD");
 }
+
+#[tokio::test]
+async fn runs_are_moved_to_the_new_version_by_hand_and_those_that_cannot_say_why() {
+    let (twilio, host) = started().await;
+    let old = "name: Ask\non: call.missed\nsteps:\n  - if: event.from == '+15125550132'\n    id: gone\n    wait: 5d\n  - id: answer\n    wait_for: reply\n  - send: \"OLD\"\n";
+    host.files()
+        .write("workflows/text-back.yaml", old.as_bytes());
+    serves(&host, "ask").await;
+    let (stays, moves) = (contact(132), contact(133));
+    for caller in [&stays, &moves] {
+        host.miss(caller).await.expect(202);
+        host.run_becomes(caller, "running").await;
+    }
+    let new = "name: Ask\non: call.missed\nsteps:\n  - id: answer\n    wait_for: reply\n  - send: \"NEW\"\n";
+    host.files()
+        .write("workflows/text-back.yaml", new.as_bytes());
+    host.logs("workflow ask: v1 -> v2, 2 runs stay on v1").await;
+    let (out, _) = host
+        .files()
+        .ends(0, &["runs", "move", "ask", "--dry-run"])
+        .await;
+    for words in [
+        "1 run can be moved to v2; 1 run cannot.",
+        "stays: there is no step gone in v2",
+        "can be moved",
+    ] {
+        assert!(out.contains(words), "no {words:?} in\n{out}");
+    }
+    let (out, _) = host.files().ends(0, &["runs", "move", "ask"]).await;
+    assert!(out.contains("1 run moved to v2; 1 run cannot."), "{out}");
+    twilio.text(&host, &moves, "Hi").await;
+    let [text] = twilio.texted(&moves, 1).await.try_into().expect("one");
+    assert_eq!(text.field("Body"), "NEW");
+    // The other one goes on where it was; its wait is ended by hand.
+    let [run] = <[Value; 1]>::try_from(host.runs_for(&stays).await).expect("one run");
+    let id = run["id"].as_str().expect("an id");
+    host.files().ends(0, &["runs", "wake", id]).await;
+    twilio.text(&host, &stays, "Hi").await;
+    let [text] = twilio.texted(&stays, 1).await.try_into().expect("one");
+    assert_eq!(text.field("Body"), "OLD");
+    host.run_becomes(&stays, "finished").await;
+    let (_, err) = host.files().ends(1, &["runs", "wake", id]).await;
+    assert!(err.contains("has ended: finished"), "{err}");
+    let (_, err) = host.files().ends(1, &["runs", "retry", id]).await;
+    assert!(err.contains("it has not failed: finished"), "{err}");
+    let (_, err) = host.files().ends(1, &["runs", "move", "nobody"]).await;
+    assert!(err.contains("no workflow"), "{err}");
+}

@@ -319,6 +319,7 @@ pub(super) fn start_in(
         works: 0,
         loops: Vec::new(),
         failing: None,
+        failed_at: None,
         waiting: None,
         early: None,
         vars: Map::new(),

@@ -15,8 +15,8 @@ use super::inbound::{wanted, wants_call};
 use super::scope::{call_value, message_value};
 use super::{Step, Tx, World, enroll, leads, runs, steps};
 use crate::model::{
-    Call, CallId, CallStatus, Contact, Conversation, Entry, Message, MessageId, PhoneNumber, Run,
-    RunId, RunStatus, Status, keys,
+    Call, CallId, CallStatus, Contact, Conversation, Entry, Message, MessageId, Parent,
+    PhoneNumber, Run, RunId, RunStatus, Status, keys,
 };
 use crate::workflow::{Action, Awaited, CancelOn, Definition, On};
 
@@ -510,7 +510,7 @@ fn finished(world: World<'_>, tx: &mut Tx<'_>, entry: &Entry) -> Step<()> {
     let Some(run) = tx.get::<Run>(&keys::run(id))? else {
         return Ok(());
     };
-    if run.parent.as_ref().is_some_and(|one| one.until.is_some()) {
+    if run.parent.as_ref().is_some_and(Parent::is_branch) {
         // A branch ends with the run that it is a part of.
         return Ok(());
     }

@@ -101,6 +101,15 @@ pub(super) fn enter(
     }
 }
 
+/// Whether nobody of a group is under way.
+pub(super) fn is_free(tx: &Tx<'_>, workflow: &str, name: &str) -> Step<bool> {
+    let group: Option<Group> = tx.get(&keys::group(workflow, name))?;
+    Ok(match group {
+        Some(group) => active(tx, &group)?.is_none(),
+        None => true,
+    })
+}
+
 fn active(tx: &Tx<'_>, group: &Group) -> Step<Option<RunId>> {
     let Some(id) = &group.active else {
         return Ok(None);

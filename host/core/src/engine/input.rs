@@ -47,6 +47,12 @@ pub enum Input {
     LostWork(RunId),
     /// A person or program ends a run.
     Cancel(RunId),
+    /// A person ends a run's wait.
+    Wake(RunId),
+    /// A person takes a run to the version in service.
+    Move(RunId),
+    /// A person lets a run that failed go on.
+    Retry(RunId),
     /// A person or program frees a conversation.
     Release(ConversationId),
     /// A person takes a conversation: to whom, and why.

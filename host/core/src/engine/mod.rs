@@ -7,6 +7,7 @@
 //! taken on old facts is refused by the store and taken again on new ones. A
 //! command is inert: the caller performs it only after the batch is durable.
 
+mod by_hand;
 mod calls;
 mod draft;
 mod enroll;
@@ -39,6 +40,7 @@ mod work;
 
 use jiff::Timestamp;
 
+pub use by_hand::may_move;
 pub use held::turn_of;
 pub use input::*;
 pub use leads::row as lead_row;
@@ -192,6 +194,9 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Worked(run, number, result) => work::worked(world, tx, run, *number, result),
         Input::LostWork(run) => work::lost(world, tx, run, "the host stopped meanwhile"),
         Input::Cancel(run) => runs::cancel_by_id(world, tx, run, "cancelled"),
+        Input::Wake(run) => by_hand::wake(world, tx, run),
+        Input::Move(run) => by_hand::move_on(world, tx, run),
+        Input::Retry(run) => by_hand::retry(world, tx, run),
         Input::Release(conversation) => threads::release(tx, conversation),
         Input::Take(conversation, to, reason) => {
             threads::take_by_id(world, tx, conversation, to, reason)

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::steps::May;
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, fan, firing, groups, steps, texts, work};
+use super::{Answer, Step, Tx, World, by_hand, fan, firing, groups, steps, texts, work};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
     Waiting, keys,
@@ -176,17 +176,7 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, key: &Key) -> 
         }
         Some(Waiting::Event {
             timer: Some(timer), ..
-        }) if timer == key => {
-            note(
-                tx,
-                &mut run,
-                step.as_deref(),
-                "timed_out",
-                "nothing came in time",
-            )?;
-            let result = json!({ "ok": true, "timed_out": true, "at": tx.now });
-            pass(world, tx, &mut run, result)
-        }
+        }) if timer == key => time_out(world, tx, &mut run),
         Some(Waiting::Retry { timer, .. }) if timer == key => {
             note(tx, &mut run, step.as_deref(), "woke", "it is tried again")?;
             again(tx, &mut run)
@@ -208,6 +198,15 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId, key: &Key) -> 
         }
         _ => Ok(()),
     }
+}
+
+/// What a run waits for has not come in its time.
+pub(super) fn time_out(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run) -> Step<()> {
+    let step = step_at(world, run).map(|step| step.id.clone());
+    let sentence = "nothing came in time";
+    note(tx, run, step.as_deref(), "timed_out", sentence)?;
+    let result = json!({ "ok": true, "timed_out": true, "at": tx.now });
+    pass(world, tx, run, result)
 }
 
 /// A text that a run waits for is settled.
@@ -348,7 +347,7 @@ pub(super) fn cancel_branches(
     for id in runs {
         if let Some(mut run) = tx.get::<Run>(&keys::run(id))?
             && run.status == RunStatus::Running
-            && run.parent.as_ref().is_some_and(|one| one.until.is_some())
+            && run.parent.as_ref().is_some_and(Parent::is_branch)
         {
             end(world, tx, &mut run, RunStatus::Cancelled, outcome)?;
         }
@@ -426,15 +425,10 @@ pub(super) fn cancel_by_id(
     id: &RunId,
     outcome: &str,
 ) -> Step<Answer> {
-    let Some(mut run) = tx.get::<Run>(&keys::run(id))? else {
-        return Ok(Answer::Unknown);
+    let mut run = match by_hand::under_way(tx, id)? {
+        Ok(run) => run,
+        Err(answer) => return Ok(answer),
     };
-    if run.status != RunStatus::Running {
-        return Ok(Answer::Refused {
-            code: "not_running",
-            text: format!("{id} has ended: {}", run.outcome.unwrap_or_default()),
-        });
-    }
     end(world, tx, &mut run, RunStatus::Cancelled, outcome)?;
     Ok(Answer::Done)
 }

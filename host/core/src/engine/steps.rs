@@ -25,7 +25,7 @@ use crate::workflow::expression::{Error, Scope, Value};
 use crate::workflow::{Action, Definition, Set, Step};
 
 pub(super) use failing::{May, fail_at};
-pub(super) use flow::{leave, next_of};
+pub(super) use flow::{leave, next_of, skip};
 pub(super) use others::join;
 pub(super) use things::things;
 

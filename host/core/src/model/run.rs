@@ -90,6 +90,13 @@ pub struct Parent {
     pub until: Option<usize>,
 }
 
+impl Parent {
+    /// Whether the run is a branch of that one.
+    pub fn is_branch(&self) -> bool {
+        self.until.is_some()
+    }
+}
+
 /// How far a run is that starts one for each of several things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fan {
@@ -191,6 +198,9 @@ pub struct Run {
     /// Why it has failed, while it takes the steps of `on_failure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<String>,
+    /// The step that failed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<usize>,
     /// What it waits for there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,

@@ -77,7 +77,7 @@ impl Simulation {
                 }
             }
             46 => {
-                if let Some(input) = self.run_is_cancelled()? {
+                if let Some(input) = self.run_is_handled()? {
                     self.after(0, Happening::Hook(input, 0));
                 }
             }
@@ -323,13 +323,21 @@ impl Simulation {
         }))
     }
 
-    fn run_is_cancelled(&mut self) -> Result<Option<Input>, Box<Failure>> {
+    /// Somebody takes a run in hand: ends it or its wait, takes it to the version in
+    /// service, or lets one that failed go on.
+    fn run_is_handled(&mut self) -> Result<Option<Input>, Box<Failure>> {
+        let wanted = self.random.below(4);
         let (from, to) = keys::table(b'r');
         for (key, _) in self.state.range(&from, &to) {
-            if let Some(run) = self.get::<Run>(key)?
-                && run.status == RunStatus::Running
-            {
-                return Ok(Some(Input::Cancel(run.id.clone())));
+            let Some(run) = self.get::<Run>(key)? else {
+                continue;
+            };
+            match (wanted, run.status) {
+                (0, RunStatus::Running) => return Ok(Some(Input::Cancel(run.id.clone()))),
+                (1, RunStatus::Running) => return Ok(Some(Input::Wake(run.id.clone()))),
+                (2, RunStatus::Running) => return Ok(Some(Input::Move(run.id.clone()))),
+                (3, RunStatus::Failed) => return Ok(Some(Input::Retry(run.id.clone()))),
+                _ => {}
             }
         }
         Ok(None)

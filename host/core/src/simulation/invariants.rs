@@ -9,7 +9,7 @@
 //! - I5 An acknowledged event has its effects once.
 //! - I6 A timer acts once and not before its time; a schedule fires once for an
 //!   instant.
-//! - I7 A run keeps the definition it began with.
+//! - I7 A run keeps the definition it began with, or was moved to by hand.
 //! - I8 A report counts for its own attempt, and a text that arrived twice is shown.
 
 use std::collections::BTreeSet;

@@ -73,6 +73,14 @@ impl Simulation {
                         self.note_run(run)?;
                     }
                 }
+                "run.moved" => {
+                    if let Some(run) = &entry.run
+                        && let Some(moved) = self.get::<Run>(&keys::run(run))?
+                    {
+                        let version = moved.definition.clone();
+                        self.truth.began.insert(run.clone(), version);
+                    }
+                }
                 "schedule.skipped" => {
                     let word = |name| entry.data.get(name).map(ToString::to_string);
                     self.note_firing(word("workflow"), word("at"))?;

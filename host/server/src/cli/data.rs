@@ -144,9 +144,17 @@ pub(super) async fn runs(
             client.get(&["api", "v1", "runs"], &query).await?
         }
         Runs::Show { id } => client.get(&["api", "v1", "runs", id], &[]).await?,
-        Runs::Cancel { id } => {
-            let path = ["api", "v1", "runs", id, "cancel"];
-            client.post(&path, &json!({})).await?
+        Runs::Cancel { id } => by_hand(client, id, "cancel").await?,
+        Runs::Wake { id } => by_hand(client, id, "wake").await?,
+        Runs::Retry { id } => by_hand(client, id, "retry").await?,
+        Runs::Move {
+            workflow,
+            run,
+            dry_run,
+        } => {
+            let path = ["api", "v1", "workflows", workflow, "move"];
+            let wanted = json!({ "run": run, "dryRun": dry_run });
+            client.post_patiently(&path, &wanted).await?
         }
     };
     if json {
@@ -166,11 +174,58 @@ pub(super) async fn runs(
             table(out, &head, &rows)?;
         }
         Runs::Show { .. } => run(answer.get("data").unwrap_or(&answer), out)?,
-        Runs::Cancel { id } => {
+        Runs::Cancel { id } | Runs::Wake { id } | Runs::Retry { id } => {
             writeln!(out, "{id}: {}", text(&answer, "/data/status"))?;
         }
+        Runs::Move { .. } => moves(answer.get("data").unwrap_or(&answer), out)?,
     }
     Ok(())
+}
+
+async fn by_hand(client: &Client, id: &str, what: &str) -> Result<Json, Failure> {
+    let path = ["api", "v1", "runs", id, what];
+    client.post(&path, &json!({})).await
+}
+
+/// What became of runs that were to be moved, or would.
+fn moves(data: &Json, out: Out<'_>) -> std::io::Result<()> {
+    let count = |name: &str| data.get(name).and_then(Json::as_u64).unwrap_or_default();
+    let runs = |count: u64| match count {
+        1 => "1 run".to_owned(),
+        count => format!("{count} runs"),
+    };
+    let version = text(data, "/version");
+    let dry = data.get("dryRun").and_then(Json::as_bool) == Some(true);
+    let moved = match (dry, count("moved")) {
+        (true, moved) => format!("{} can be moved to v{version}", runs(moved)),
+        (false, moved) => format!("{} moved to v{version}", runs(moved)),
+    };
+    match count("stay") {
+        0 => writeln!(out, "{moved}.")?,
+        stay => writeln!(out, "{moved}; {} cannot.", runs(stay))?,
+    }
+    let all = data.get("runs").and_then(Json::as_array);
+    let rows = all.into_iter().flatten().map(|run| {
+        let reason = match run.get("reason").and_then(Json::as_str) {
+            Some(reason) => format!("stays: {reason}"),
+            None if dry => "can be moved".to_owned(),
+            None => "moved".to_owned(),
+        };
+        let from = format!("v{}", text(run, "/from"));
+        vec![
+            text(run, "/id"),
+            text(run, "/contact"),
+            from,
+            text(run, "/step"),
+            reason,
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    table(out, &["RUN", "CONTACT", "FROM", "STEP", ""], &rows)
 }
 
 fn run(run: &Json, out: Out<'_>) -> std::io::Result<()> {

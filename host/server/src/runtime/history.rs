@@ -56,7 +56,7 @@ pub(crate) async fn history(
     for entry in entries {
         let changed = then.undo(host, &entry).await?;
         match event(host, &entry, workflow, changed, &mut then).await? {
-            Found::Event(event) => history.events.push(event),
+            Found::Event(event) => history.events.push(*event),
             Found::Gone => gone += 1,
             Found::Nothing => {}
         }
@@ -120,7 +120,7 @@ async fn entries(
 
 /// What an entry comes to.
 enum Found {
-    Event(Event),
+    Event(Box<Event>),
     /// What it is about is no longer kept.
     Gone,
     /// Nothing that could be played.
@@ -187,12 +187,12 @@ async fn event(
     let Some(phone) = &entry.contact else {
         return Ok(Found::Nothing);
     };
-    Ok(Found::Event(Event {
+    Ok(Found::Event(Box::new(Event {
         at: entry.at,
         person: then.person(host, phone, entry.at).await?,
         agent,
         what,
-    }))
+    })))
 }
 
 /// What a call was like.

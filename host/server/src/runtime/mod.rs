@@ -13,7 +13,7 @@ mod perform;
 pub(crate) mod plugins;
 pub(crate) mod rehearsing;
 mod retention;
-mod running;
+pub(crate) mod running;
 mod shell;
 mod start;
 mod state;

@@ -1,4 +1,4 @@
-//! Runs under way of a workflow: counting and cancelling them when its file
+//! Runs under way of a workflow: counting, cancelling and moving them when its file
 //! changes or goes. There is no list of them (it would be one more record for every
 //! run to write), so all runs are looked through: in the background, in small pages
 //! with pauses, and without decoding those that have ended.
@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringback_core::engine::Input;
-use ringback_core::model::{Key, Run, RunStatus, keys, record};
+use ringback_core::engine::{Answer, Input, may_move};
+use ringback_core::model::{Key, PhoneNumber, Run, RunId, RunStatus, keys, record};
 use ringback_store::Direction;
+use serde::Serialize;
 use tracing::{error, info};
 
 use super::{Error, Host};
@@ -88,6 +89,101 @@ async fn go_through(host: &Arc<Host>, id: &str, cancel: bool) -> Result<usize, E
         }
     }
     Ok(count)
+}
+
+/// The most runs that are named one by one.
+const NAMED: usize = 200;
+
+/// What became of a run that was to be moved, or would.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Moved {
+    /// The run.
+    pub id: RunId,
+    /// Whom it is about.
+    pub contact: Option<PhoneNumber>,
+    /// The version it is on, or was.
+    pub from: u32,
+    /// The step where it stands.
+    pub step: Option<String>,
+    /// Why it stays; none when it can be moved.
+    pub reason: Option<String>,
+}
+
+/// What became of a workflow's runs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Moves {
+    /// How many were moved, or can be.
+    pub moved: u64,
+    /// How many stay.
+    pub stay: u64,
+    /// Some of them, those that stay first.
+    pub runs: Vec<Moved>,
+}
+
+impl Moves {
+    fn add(&mut self, one: Moved) {
+        let stays = one.reason.is_some();
+        match stays {
+            true => self.stay += 1,
+            false => self.moved += 1,
+        }
+        let place = match stays {
+            true => self.runs.partition_point(|one| one.reason.is_some()),
+            false => self.runs.len(),
+        };
+        self.runs.insert(place, one);
+        self.runs.truncate(NAMED);
+    }
+}
+
+/// Takes a workflow's runs, or one of them, to the version in service; `dry`, only
+/// says what would become of them.
+pub(crate) async fn move_all(
+    host: &Arc<Host>,
+    id: &str,
+    only: Option<&RunId>,
+    dry: bool,
+) -> Result<Moves, Error> {
+    let mut moves = Moves::default();
+    if let Some(only) = only {
+        let run: Option<Run> = host.read(&keys::run(only)).await?;
+        if let Some(run) = run.filter(|run| run.workflow == id) {
+            move_one(host, run, dry, &mut moves).await?;
+        }
+        return Ok(moves);
+    }
+    let mut walk = Walk::new();
+    while let Some(runs) = walk.next(host, id, None).await? {
+        for run in runs {
+            move_one(host, run, dry, &mut moves).await?;
+        }
+    }
+    Ok(moves)
+}
+
+async fn move_one(host: &Arc<Host>, run: Run, dry: bool, moves: &mut Moves) -> Result<(), Error> {
+    let catalog = host.catalog();
+    let reason = match may_move(&catalog, &run) {
+        _ if run.status != RunStatus::Running => Some("it has ended".to_owned()),
+        Ok(false) if dry => return Ok(()),
+        Ok(_) if dry => None,
+        Err(reason) if dry => Some(reason),
+        _ => match host.take_anyway(&Input::Move(run.id.clone())).await? {
+            Answer::Repeat => return Ok(()),
+            Answer::Refused { text, .. } => Some(text),
+            _ => None,
+        },
+    };
+    let own = catalog.by_hash.get(&run.definition);
+    let step = own.and_then(|own| own.definition.steps.get(run.cursor));
+    moves.add(Moved {
+        step: step.map(|step| step.id.clone()),
+        id: run.id,
+        contact: run.contact,
+        from: run.version,
+        reason,
+    });
+    Ok(())
 }
 
 /// A walk through all runs.

@@ -86,6 +86,7 @@ pub(in super::super) fn fail_at(
                 run.loops.clear();
                 flow::skip(definition, run, 0..place);
                 run.failing = Some(whole);
+                run.failed_at = Some(run.cursor);
                 run.cursor = place;
                 run.tries = 0;
                 Ok(())

@@ -43,7 +43,7 @@ pub(in super::super) fn next_of(definition: &Definition, place: usize) -> Option
 
 /// Whether a run is a branch of another.
 pub(super) fn is_branch(run: &Run) -> bool {
-    run.parent.as_ref().is_some_and(|one| one.until.is_some())
+    run.parent.as_ref().is_some_and(Parent::is_branch)
 }
 
 /// The result of a step that was not taken: all that it might have said is null, so
@@ -66,7 +66,7 @@ pub(super) fn nothing(step: &Step, mut result: Json) -> Json {
 }
 
 /// Gives steps without a result that of one that was not taken.
-pub(super) fn skip(definition: &Definition, run: &mut Run, places: Range<usize>) {
+pub(in super::super) fn skip(definition: &Definition, run: &mut Run, places: Range<usize>) {
     for step in definition.steps.get(places).unwrap_or_default() {
         if !step.id.is_empty() && !run.results.contains_key(&step.id) {
             run.results.insert(step.id.clone(), Arc::new(skipped(step)));

@@ -1,6 +1,7 @@
 //! The engine, feature by feature, on the plain in-memory state.
 
 pub(crate) mod build;
+mod by_hand;
 mod calls;
 mod events;
 mod fan;

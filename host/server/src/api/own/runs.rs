@@ -9,9 +9,11 @@ use ringback_core::model::{
 use ringback_store::Direction;
 use serde_json::{Value, json};
 
+use super::super::fields::MaybeFields;
 use super::super::page::{self, Params};
 use super::super::{ApiState, Error, Reader, Sender, records};
 use super::done;
+use crate::runtime::running;
 
 /// The most entries of a timeline that are shown.
 const NOTES: usize = 1_000;
@@ -108,10 +110,71 @@ pub(super) async fn cancel(
     _: Sender,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Error> {
-    let run = find(&state, &id).await?;
-    let answer = state.host.take(&Input::Cancel(run.id)).await?;
+    by_hand(&state, id, Input::Cancel).await
+}
+
+/// `POST /api/v1/runs/{id}/wake`: its wait is over, as if its time had come.
+pub(super) async fn wake(
+    State(state): State<ApiState>,
+    _: Sender,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    by_hand(&state, id, Input::Wake).await
+}
+
+/// `POST /api/v1/runs/{id}/retry`: one that failed takes the step that failed again.
+pub(super) async fn retry(
+    State(state): State<ApiState>,
+    _: Sender,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    by_hand(&state, id, Input::Retry).await
+}
+
+/// `POST /api/v1/workflows/{id}/move {run?, dryRun?}`: takes the runs under way, or
+/// one of them, to the version in service.
+pub(super) async fn move_on(
+    State(state): State<ApiState>,
+    _: Sender,
+    Path(id): Path<String>,
+    MaybeFields(fields): MaybeFields,
+) -> Result<Json<Value>, Error> {
+    let catalog = state.host.catalog();
+    let serving = catalog.in_service.get(&id);
+    let serving = serving
+        .ok_or_else(|| Error::not_found(format!("there is no workflow {id:?} in service")))?;
+    let run = match fields.text("run")? {
+        Some(run) => Some(find(&state, run).await?),
+        None => None,
+    };
+    let dry = fields.flag("dryRun")?.unwrap_or(false);
+    fields.finish()?;
+    if let Some(run) = run.as_ref().filter(|run| run.workflow != id) {
+        let text = format!("{} is a run of {}", run.id, run.workflow);
+        return Err(Error::field("run", "invalid_run", text));
+    }
+    let run = run.map(|run| run.id);
+    let moves = running::move_all(&state.host, &id, run.as_ref(), dry).await?;
+    Ok(Json(json!({ "data": {
+        "workflow": id,
+        "version": serving.version,
+        "dryRun": dry,
+        "moved": moves.moved,
+        "stay": moves.stay,
+        "runs": moves.runs,
+    } })))
+}
+
+/// Does something to a run, and shows it.
+async fn by_hand(
+    state: &ApiState,
+    id: String,
+    what: impl Fn(RunId) -> Input,
+) -> Result<Json<Value>, Error> {
+    let run = find(state, &id).await?;
+    let answer = state.host.take(&what(run.id)).await?;
     done(answer, &format!("there is no run {id:?}"))?;
-    let run = find(&state, &id).await?;
+    let run = find(state, &id).await?;
     Ok(Json(
         json!({ "data": records::run(&run, &state.host.catalog()) }),
     ))

@@ -30,6 +30,27 @@ pub(crate) enum Runs {
         /// Its id
         id: String,
     },
+    /// Let a run that failed take the step that failed again, and go on
+    Retry {
+        /// Its id
+        id: String,
+    },
+    /// End the wait of a run now, as if its time had come
+    Wake {
+        /// Its id
+        id: String,
+    },
+    /// Take runs under way to the version in service, each at the step where it stands
+    Move {
+        /// The workflow
+        workflow: String,
+        /// Only this run
+        #[arg(long)]
+        run: Option<String>,
+        /// Only say which can be moved and which cannot, and why
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Texts.
