@@ -137,7 +137,7 @@ async fn an_edit_whose_tests_fail_does_not_serve_and_says_which() {
     );
     let problem = &entry["problems"][0];
     assert_eq!(problem["line"].as_u64(), Some(9), "{problem}");
-    host.logs("text-back.yaml:9:9: error: its test \"they are asked\" fails: expected a text")
+    host.logs("text-back.yaml:9:7: error: its test \"they are asked\" fails: expected a text")
         .await;
     host.logs("missed-call-text-back v1, the version before, stays in service")
         .await;

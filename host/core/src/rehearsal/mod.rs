@@ -45,7 +45,8 @@ pub type RowReader<'a> = dyn Fn(&Rows) -> Result<Json, String> + 'a;
 pub struct Stage<'a> {
     /// The configuration; [`stand_in`] makes one where there is none.
     pub setup: &'a Setup,
-    /// The other workflows. They can be called; they answer to no events.
+    /// The other workflows; the one that is played may be among them. They can be
+    /// called; they answer to no events.
     pub others: &'a Catalog,
     /// Where rows come from; without it every file is empty.
     pub rows: Option<&'a RowReader<'a>>,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use ringback_core::engine::{Catalog, Setup};
 use ringback_core::rehearsal::{self, Outcome, Plan, Stage, Words};
-use ringback_core::workflow::Workflow;
 use ringback_core::workflow::expression::Rows;
 use serde_json::{Value, json};
 
@@ -57,24 +56,16 @@ fn folder(config: Option<&Config>) -> PathBuf {
     folder.map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// All workflows but one, as they would serve.
-fn others(sound: &[(String, Workflow)], without: &Workflow) -> Catalog {
+/// The workflows of the configured folder, as they would serve: they can be called.
+fn siblings(config: Option<&Config>, seams: Seams<'_>) -> Catalog {
     let mut catalog = Catalog::default();
-    for (_, workflow) in sound {
-        if workflow.definition.id != without.definition.id {
-            rehearsing::serve(&mut catalog, &Arc::new(workflow.clone()));
+    let folder = config.map(|config| config.workflows.clone());
+    if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
+        for (_, workflow) in workflow_files(&[folder], config, seams).sound {
+            rehearsing::serve(&mut catalog, &Arc::new(workflow));
         }
     }
     catalog
-}
-
-/// The other workflows of the configured folder: they can be called.
-fn siblings(config: Option<&Config>, seams: Seams<'_>) -> Vec<(String, Workflow)> {
-    let folder = config.map(|config| config.workflows.clone());
-    match folder.filter(|folder| folder.is_dir()) {
-        Some(folder) => workflow_files(&[folder], config, seams).sound,
-        None => Vec::new(),
-    }
 }
 
 /// `simulate FILE`
@@ -115,7 +106,7 @@ pub(super) fn simulate(
         agent: wanted.agent.as_deref(),
     };
     let plan = Plan::from_words(&words, workflow, &setup, clock::now()).map_err(Failure::Input)?;
-    let others = others(&siblings(config.as_ref(), seams), workflow);
+    let others = siblings(config.as_ref(), seams);
     let folder = folder(config.as_ref());
     let rows = |rows: &Rows| read_rows(&folder, rows);
     let stage = Stage {
@@ -163,7 +154,7 @@ pub(super) fn test(
         .into_iter()
         .filter(|one| one.severity == Severity::Error)
         .collect();
-    let siblings = siblings(config.as_ref(), seams);
+    let others = siblings(config.as_ref(), seams);
     let folder = folder(config.as_ref());
     let rows = |rows: &Rows| read_rows(&folder, rows);
     let (mut passed, mut failed, mut shown) = (0_usize, 0_usize, Vec::new());
@@ -172,7 +163,6 @@ pub(super) fn test(
     }
     for (name, workflow) in &sound {
         let (setup, _) = rehearsal::stand_in(workflow, &setup(config.as_ref()));
-        let others = others(&siblings, workflow);
         let stage = Stage {
             setup: &setup,
             others: &others,

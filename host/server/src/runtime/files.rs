@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use futures_util::{StreamExt as _, stream};
 use notify::{RecursiveMode, Watcher as _};
 use ringback_core::engine::{Answer, InService, Input};
 use ringback_core::model::{Head, keys};
@@ -25,6 +26,8 @@ use tracing::{error, info, warn};
 use super::{Error, Host, running};
 use reading::Listed;
 
+/// How many versions are stored at a time.
+const AT_ONCE: usize = 64;
 /// How long the folder must be quiet before it is read.
 const QUIET: Duration = Duration::from_millis(150);
 /// How often the folder is looked at though nobody said that it changed.
@@ -136,6 +139,7 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
         files.by_path.insert(path, file);
     }
     let mut left = BTreeSet::new();
+    let mut coming = Vec::new();
     for tried in trial::tried(host, sound).await {
         let id = tried.workflow.definition.id.clone();
         if !tried.problems.is_empty() {
@@ -157,9 +161,10 @@ pub(super) async fn scan(host: &Arc<Host>, folder: &Path) -> Result<(), Error> {
             .filter(|old| **old != id && whose::sound(&files, old).is_none())
             .cloned()
             .collect();
-        put_in_service(host, &tried.workflow, &old).await?;
-        left.extend(old);
+        left.extend(old.iter().cloned());
+        coming.push((tried.workflow, old));
     }
+    put_in_service(host, coming).await?;
     whose::settle(&mut files, &before, &host.catalog.load(), &broken);
     let served: BTreeSet<String> = files
         .by_path
@@ -199,49 +204,56 @@ fn compare(before: &Files, listed: Vec<Listed>) -> (Files, Vec<Listed>) {
     (same, changed)
 }
 
-/// Takes a version into service, and its file's earlier workflows out of it in the
+/// A version that is to serve, with its file's earlier workflows, which go.
+type Coming = (Arc<Workflow>, Vec<String>);
+
+/// Takes versions into service, and their files' earlier workflows out of it in the
 /// same moment.
-async fn put_in_service(
-    host: &Arc<Host>,
-    workflow: &Arc<Workflow>,
-    old: &[String],
-) -> Result<(), Error> {
-    let id = workflow.definition.id.clone();
-    let serving = host
-        .catalog
-        .load()
-        .in_service
-        .get(&id)
-        .map(|one| (one.version, one.workflow.hash.clone()));
-    let answer = host
-        .take_anyway(&Input::Define(Arc::clone(workflow)))
-        .await?;
-    let Answer::Version { now: version, .. } = answer else {
-        return Ok(());
-    };
-    let mut catalog = (**host.catalog.load()).clone();
-    catalog
-        .by_hash
-        .insert(workflow.hash.clone(), Arc::clone(workflow));
-    let in_service = InService {
-        workflow: Arc::clone(workflow),
-        version,
-    };
-    catalog.in_service.insert(id.clone(), in_service);
-    for old in old {
-        catalog.in_service.remove(old);
+async fn put_in_service(host: &Arc<Host>, coming: Vec<Coming>) -> Result<(), Error> {
+    let before = host.catalog.load_full();
+    // Each waits for the disk: together they wait once.
+    let defined = stream::iter(coming).map(|(workflow, old)| async move {
+        let input = Input::Define(Arc::clone(&workflow));
+        let answer = host.take_anyway(&input).await?;
+        Ok::<_, Error>((workflow, old, answer))
+    });
+    let defined: Vec<_> = defined.buffered(AT_ONCE).collect().await;
+    let mut catalog = (*before).clone();
+    let mut came = Vec::with_capacity(defined.len());
+    for one in defined {
+        let (workflow, old, answer) = one?;
+        let Answer::Version { now: version, .. } = answer else {
+            continue;
+        };
+        for old in old {
+            catalog.in_service.remove(&old);
+        }
+        came.push((workflow, version));
+    }
+    for (workflow, version) in &came {
+        catalog
+            .by_hash
+            .insert(workflow.hash.clone(), Arc::clone(workflow));
+        let in_service = InService {
+            workflow: Arc::clone(workflow),
+            version: *version,
+        };
+        let id = workflow.definition.id.clone();
+        catalog.in_service.insert(id, in_service);
     }
     host.catalog.store(Arc::new(catalog));
-    match serving {
-        None => info!("workflow {id}: v{version} is in service"),
-        Some((_, hash)) if hash == workflow.hash && !host.is_ready() => {
-            info!("workflow {id}: v{version} is in service");
-        }
-        Some((_, hash)) if hash == workflow.hash => {
-            info!("workflow {id}: v{version}, only comments or spacing changed");
-        }
-        Some((before, hash)) => {
-            running::count(host, id, before, version, hash);
+    for (workflow, version) in came {
+        let id = workflow.definition.id.clone();
+        let serving = before.in_service.get(&id);
+        match serving.map(|one| (one.version, &one.workflow.hash)) {
+            None => info!("workflow {id}: v{version} is in service"),
+            Some((_, hash)) if *hash == workflow.hash && !host.is_ready() => {
+                info!("workflow {id}: v{version} is in service");
+            }
+            Some((_, hash)) if *hash == workflow.hash => {
+                info!("workflow {id}: v{version}, only comments or spacing changed");
+            }
+            Some((before, hash)) => running::count(host, id, before, version, hash.clone()),
         }
     }
     Ok(())

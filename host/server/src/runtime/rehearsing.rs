@@ -18,10 +18,3 @@ pub(crate) fn serve(catalog: &mut Catalog, workflow: &Arc<Workflow>) {
     };
     catalog.in_service.insert(id, in_service);
 }
-
-/// The same without one.
-pub(crate) fn without(catalog: &Catalog, id: &str) -> Catalog {
-    let mut catalog = catalog.clone();
-    catalog.in_service.remove(id);
-    catalog
-}

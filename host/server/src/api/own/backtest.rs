@@ -15,7 +15,7 @@ use super::super::fields::Fields;
 use super::super::{ApiState, Error, Sender};
 use super::letters;
 use crate::runtime::history::{History, history};
-use crate::runtime::{Host, clock, read_rows, rehearsing};
+use crate::runtime::{Host, clock, read_rows};
 
 /// How far back is looked when nothing is said.
 const USUAL: &str = "30d";
@@ -65,12 +65,11 @@ fn play(host: &Arc<Host>, new: &Workflow, history: History) -> Value {
     let (setup, catalog) = (host.setup(), host.catalog());
     let id = &new.definition.id;
     let old = catalog.in_service.get(id);
-    let others = rehearsing::without(&catalog, id);
     let folder = host.rows_folder();
     let rows = |rows: &Rows| read_rows(&folder, rows);
     let stage = Stage {
         setup: &setup,
-        others: &others,
+        others: &catalog,
         rows: Some(&rows),
     };
     let version = old.map(|one| one.version);

@@ -92,6 +92,8 @@ Commands:
                  sent
   simulate       Play a workflow through in virtual time, as a chat; nothing is
                  sent
+  backtest       Play what has happened here through an edited file and the
+                 version in service; nothing is sent
   doctor         What is wrong with this installation, and the addresses to give
                  to providers
   send           Send a text

@@ -55,12 +55,11 @@ pub(super) async fn tried(host: &Arc<Host>, files: Vec<(String, Read)>) -> Vec<T
 fn play(host: &Host, all: &Catalog, path: &str, read: &Read) -> Vec<Diagnostic> {
     let workflow = read.workflow.as_ref();
     let (setup, _) = rehearsal::stand_in(workflow, &host.setup());
-    let others = rehearsing::without(all, &workflow.definition.id);
     let folder = host.rows_folder();
     let rows = |rows: &Rows| read_rows(&folder, rows);
     let stage = Stage {
         setup: &setup,
-        others: &others,
+        others: all,
         rows: Some(&rows),
     };
     let outcomes = rehearsal::test(&stage, workflow);
