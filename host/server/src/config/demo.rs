@@ -110,6 +110,7 @@ impl Config {
                 "default",
                 Some(Model::Scripted {
                     answers: Vec::new(),
+                    facts: BTreeMap::new(),
                 }),
             ),
             connections: named("sim", Some(connection)),

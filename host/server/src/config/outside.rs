@@ -12,6 +12,8 @@ pub(crate) enum Model {
     Scripted {
         /// What it writes, one after another; empty means its own words.
         answers: Vec<String>,
+        /// What it finds in every text, by the names that are asked for.
+        facts: BTreeMap<String, String>,
     },
 }
 
@@ -56,8 +58,12 @@ fn model(item: &Item<'_>) -> Option<Model> {
             let answers = answers.iter().flat_map(Item::list);
             let answers = answers.filter_map(|item| item.text().map(str::to_owned));
             let answers = answers.collect();
+            let mut facts = section.take("facts").and_then(|item| item.section());
+            let facts = facts.iter_mut().flat_map(Section::rest);
+            let facts = facts.filter_map(|item| Some((item.name.to_owned(), item.text()?.into())));
+            let facts = facts.collect();
             section.finish();
-            Some(Model::Scripted { answers })
+            Some(Model::Scripted { answers, facts })
         }
         other => {
             connector.warning(

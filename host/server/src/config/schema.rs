@@ -91,7 +91,11 @@ pub(crate) fn schema() -> Json {
             "secrets": named(secret()),
             "http": object(&json!({ "hosts": list(json!({ "type": "string", "pattern": "^https?://" })) }), &[]),
             "models": named(object(
-                &json!({ "connector": { "const": "scripted" }, "answers": list(text()) }),
+                &json!({
+                    "connector": { "const": "scripted" },
+                    "answers": list(text()),
+                    "facts": { "type": "object", "additionalProperties": text() },
+                }),
                 &["connector"],
             )),
             "connections": named(connection),

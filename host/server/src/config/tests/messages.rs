@@ -441,7 +441,7 @@ conf/ringback.toml:5:1: error: unknown key `timeout` in `http`
 conf/ringback.toml:9:1: error: unknown key `temperature` in `models.default`
   9 | temperature = 1
     | ^^^^^^^^^^^
-  help: there are: connector, answers
+  help: there are: connector, answers, facts
 conf/ringback.toml:10:9: error: `models.other.connector` is missing
   10 | [models.other]
      |         ^^^^^

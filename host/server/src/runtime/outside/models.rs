@@ -29,7 +29,7 @@ pub(super) async fn ask(
         _ => None,
     };
     let name = name.unwrap_or(DEFAULT);
-    let Some(Model::Scripted { answers }) = models.get(name) else {
+    let Some(Model::Scripted { answers, facts }) = models.get(name) else {
         let text = format!("there is no model {name:?}: add [models.{name}] to the configuration");
         return failed("no_model", text, false);
     };
@@ -42,7 +42,7 @@ pub(super) async fn ask(
             "label": fitting(text, labels),
             "scripted": true,
         }),
-        Ask::Extract { fields, .. } => Value::Object(nothing(fields)),
+        Ask::Extract { fields, .. } => Value::Object(found(fields, facts)),
         _ => Value::Null,
     })
 }
@@ -67,9 +67,25 @@ fn fitting<'l>(text: &str, labels: &'l [String]) -> Option<&'l String> {
     labels.iter().find(stands_there).or_else(|| labels.last())
 }
 
-/// Nothing, for each thing that may be missing, and what is empty of its type else.
-fn nothing(fields: &[(String, String)]) -> Map<String, Value> {
-    let value = |kind: &str| match kind {
+/// What the configuration says; where that is nothing, nothing for each thing that
+/// may be missing, and what is empty of its type else.
+fn found(fields: &[(String, String)], facts: &BTreeMap<String, String>) -> Map<String, Value> {
+    let value = |name: &str, kind: &str| match (facts.get(name), kind) {
+        (Some(fact), kind) if kind.starts_with("number") || kind.starts_with("boolean") => {
+            serde_json::from_str(fact).unwrap_or_default()
+        }
+        (Some(fact), kind) if kind.starts_with("list[") => json!([fact]),
+        (Some(fact), _) => json!(fact),
+        (None, kind) => empty(kind),
+    };
+    fields
+        .iter()
+        .map(|(name, kind)| (name.clone(), value(name, kind)))
+        .collect()
+}
+
+fn empty(kind: &str) -> Value {
+    match kind {
         _ if kind.ends_with('?') => Value::Null,
         _ if kind.starts_with("list[") => json!([]),
         "number" => json!(0),
@@ -77,11 +93,7 @@ fn nothing(fields: &[(String, String)]) -> Map<String, Value> {
         "datetime" => json!("1970-01-01T00:00:00Z"),
         "date" => json!("1970-01-01"),
         _ => json!("(canned answer)"),
-    };
-    fields
-        .iter()
-        .map(|(name, kind)| (name.clone(), value(kind)))
-        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +109,31 @@ mod tests {
         check("I want a real Person", "asks_for_person");
         check("about my booking", "booking");
         check("hello", "other");
+    }
+
+    #[test]
+    fn facts_are_as_configured_or_nothing() {
+        let fields = [
+            ("next_step", "string?"),
+            ("price", "number?"),
+            ("promised", "list[string]"),
+            ("who", "string?"),
+            ("name", "string"),
+        ];
+        let fields = fields.map(|(name, kind)| (name.to_owned(), kind.to_owned()));
+        let facts = [
+            ("next_step", "a quote"),
+            ("price", "250"),
+            ("promised", "a call"),
+        ];
+        let facts = facts.map(|(name, fact)| (name.to_owned(), fact.to_owned()));
+        assert_eq!(
+            Value::Object(found(&fields, &BTreeMap::from(facts))),
+            json!({
+                "next_step": "a quote", "price": 250, "promised": ["a call"], "who": null,
+                "name": "(canned answer)",
+            })
+        );
     }
 
     #[test]
