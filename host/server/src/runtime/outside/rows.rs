@@ -1,6 +1,8 @@
 //! Rows for `csv("…")`, `json("…")` and `leads(…)` in workflow files. A path is
 //! relative to the configuration and stays below it.
 
+mod table;
+
 use std::io::Read as _;
 use std::path::{Component, Path};
 
@@ -8,15 +10,14 @@ use ringback_core::engine::{WorkResult, lead_row};
 use ringback_core::model::{Contact, Conversation, keys, record};
 use ringback_core::workflow::expression::Rows;
 use ringback_store::Direction;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::{Host, after};
 use super::failed;
+use table::MOST;
 
 /// The largest file.
 const LARGEST: u64 = 16 * 1024 * 1024;
-/// The most rows.
-const MOST: usize = 100_000;
 /// How many contacts are read at a time.
 const PAGE: usize = 250;
 
@@ -91,7 +92,7 @@ pub(crate) fn of_file(folder: &Path, rows: &Rows) -> Result<Value, String> {
 fn one(folder: &Path, rows: &Rows) -> Result<Vec<Value>, String> {
     match rows {
         Rows::Leads { .. } => Err("leads stand in no file".to_owned()),
-        Rows::Csv { path } => csv(&text(folder, path)?).map_err(|error| format!("{path}: {error}")),
+        Rows::Csv { path } => table::read(&text(folder, path)?).map_err(|error| format!("{path}: {error}")),
         Rows::Json { path } => {
             let found: Value = serde_json::from_str(&text(folder, path)?)
                 .map_err(|error| format!("{path}: {error}"))?;
@@ -144,91 +145,9 @@ fn text(folder: &Path, path: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// Rows by the names of the first line, all values texts without space around.
-fn csv(text: &str) -> Result<Vec<Value>, String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let names = reader.headers().map_err(|error| error.to_string())?.clone();
-    if names.iter().all(str::is_empty) {
-        return Err("its first line has no names".to_owned());
-    }
-    let mut rows = Vec::new();
-    let mut last = 1;
-    for record in reader.records() {
-        let record = record.map_err(|error| wrong(&error))?;
-        last = record.position().map_or(last, csv::Position::line);
-        if rows.len() == MOST {
-            return Err(format!("it has more than {MOST} rows"));
-        }
-        let row: Map<String, Value> = names
-            .iter()
-            .zip(record.iter())
-            .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
-            .collect();
-        rows.push(Value::Object(row));
-    }
-    // One that is not closed swallows the rest of the file without a word.
-    if text.matches('"').count() % 2 == 1 {
-        return Err(format!(
-            "a quote in line {last} or before is not closed; a quote that is meant is written twice, inside quotes"
-        ));
-    }
-    Ok(rows)
-}
-
-/// What is wrong with a line, in words.
-fn wrong(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            pos,
-            expected_len,
-            len,
-        } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!(
-                "line {line} has {len} values, and the first line has {expected_len} names; a quote that is not closed does this, too"
-            )
-        }
-        _ => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_by_name() {
-        let rows =
-            csv("\u{feff}id, name ,at\n1,\"Ann, B\",2026-11-30T09:00:00Z\n2, Bo ,\n").unwrap();
-        assert_eq!(
-            rows,
-            [
-                json!({ "id": "1", "name": "Ann, B", "at": "2026-11-30T09:00:00Z" }),
-                json!({ "id": "2", "name": "Bo", "at": "" }),
-            ]
-        );
-        assert_eq!(csv("a,b\n").unwrap(), Vec::<Value>::new());
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        fn check(text: &str, expected: &str) {
-            let error = csv(text).unwrap_err();
-            assert!(error.contains(expected), "{error}");
-        }
-        check(
-            "a,b\n1\n",
-            "line 2 has 1 values, and the first line has 2 names",
-        );
-        check(
-            "a,b\n1,2\n3,\"4\n5,6\n7,8\n9",
-            "a quote in line 3 or before is not closed",
-        );
-        check("", "has no names");
-    }
 
     #[test]
     fn paths_stay_inside() {
