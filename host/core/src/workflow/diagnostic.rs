@@ -91,12 +91,16 @@ impl Diagnostic {
     }
 }
 
-/// Without anything that would move a terminal's cursor or change its colours.
+/// Without anything that would move a terminal's cursor, change its colours, or
+/// turn what follows around.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
             c if c.is_control() => '\u{fffd}',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
             c => c,
         })
         .collect()
@@ -133,6 +137,16 @@ mod tests {
             9,
             9,
             "a.yaml:12:9: error: no\u{fffd}[31m\n  12 | \n     | ^\n  help: yes",
+        );
+    }
+
+    #[test]
+    fn nothing_turns_the_line_around() {
+        check(
+            "a: \u{202e}b\u{2066}c",
+            1,
+            1,
+            "a.yaml:12:1: error: no\u{fffd}[31m\n  12 | a: \u{fffd}b\u{fffd}c\n     | ^\n  help: yes",
         );
     }
 

@@ -66,6 +66,16 @@ fn write(page: &mut String) -> std::fmt::Result {
     writeln!(page, "Tests, after `is`: {}.", ticked(TESTS))?;
     writeln!(
         page,
+        "\nWhat is not there (a field that a lead, `event.body` or `contact` has not got) is\n\
+         nothing: false by itself, the same as `none`, and neither more nor less than\n\
+         anything, so that `if: lead.score < 5` is false for a lead without a score. To print\n\
+         it is an error: write `{{{{ lead.first_name | default(\"there\") }}}}` where it may be\n\
+         missing. A text is not compared with a number (write `| int` or `| float` behind it);\n\
+         a time is compared with a text that is one. `*` multiplies numbers alone, a slice is\n\
+         `[from:to]`, and a `range` has at most 10,000 numbers."
+    )?;
+    writeln!(
+        page,
         "\n## Tests\n\n\
          Each of `tests` is played through in virtual time; nothing leaves. Exactly one of\n\
          `receive`, `call`, `event`, `input` and `schedule` starts it. Texts are taken and\n\
@@ -201,11 +211,14 @@ mod tests {
     #[test]
     fn the_page_is_current() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows/REFERENCE.md");
-        let shipped = std::fs::read_to_string(file).unwrap_or_default();
         let page = super::reference();
+        if std::env::var_os("RINGBACK_WRITE").is_some() {
+            std::fs::write(file, &page).unwrap();
+        }
+        let shipped = std::fs::read_to_string(file).unwrap_or_default();
         assert!(
             shipped == page,
-            "workflows/REFERENCE.md is old: cargo run -- schema reference > workflows/REFERENCE.md"
+            "workflows/REFERENCE.md is old: RINGBACK_WRITE=1 cargo test -p ringback-core --lib is_current"
         );
     }
 }

@@ -102,6 +102,9 @@ pub(crate) fn read(source: &str) -> (Option<Node>, Vec<Problem>) {
         };
         return (None, vec![problem]);
     }
+    if let Some(problem) = unprintable(source) {
+        return (None, vec![problem]);
+    }
     let mut reader = Reader {
         source,
         parser: Parser::new_from_str(source),
@@ -117,6 +120,29 @@ pub(crate) fn read(source: &str) -> (Option<Node>, Vec<Problem>) {
         Err(Halt::Said) => None,
     };
     (tree, reader.problems)
+}
+
+/// A character that YAML allows nowhere: the scanner takes a NUL for the end of the
+/// file, and what stands behind it would be passed over in silence.
+fn unprintable(source: &str) -> Option<Problem> {
+    let bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let (line, at, found) = source.lines().enumerate().find_map(|(line, text)| {
+        let (at, found) = text.chars().enumerate().find(|(_, c)| bad(*c))?;
+        Some((line + 1, at + 1, found))
+    })?;
+    let start = Mark { line, column: at };
+    let end = Mark {
+        line,
+        column: at + 1,
+    };
+    Some(Problem {
+        span: Span { start, end },
+        message: format!(
+            "here is a character that no text may hold (U+{:04X})",
+            u32::from(found)
+        ),
+        help: Some("take it out, or write it as an escape in double quotes".to_owned()),
+    })
 }
 
 /// Why reading stops.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use minijinja::{Environment, UndefinedBehavior};
 
-use super::{Error, MAX_SOURCE, library};
+use super::{Error, MAX_SOURCE, library, prepare};
 
 /// The name of the only template of an environment.
 pub(crate) const NAME: &str = "text";
@@ -42,6 +42,12 @@ fn fits(source: &str) -> Result<(), Error> {
 /// Compiles an expression.
 pub(crate) fn expression(source: &str) -> Result<minijinja::Expression<'static, 'static>, Error> {
     fits(source)?;
+    Ok(shared().compile_expression_owned(prepare::expression(source)?)?)
+}
+
+/// An expression as it is written, without our bounds and comparisons.
+#[cfg(test)]
+pub(crate) fn unprepared(source: &str) -> Result<minijinja::Expression<'static, 'static>, Error> {
     Ok(shared().compile_expression_owned(source.to_owned())?)
 }
 
@@ -50,6 +56,6 @@ pub(crate) fn expression(source: &str) -> Result<minijinja::Expression<'static, 
 pub(crate) fn template(source: &str) -> Result<Environment<'static>, Error> {
     fits(source)?;
     let mut env = shared().clone();
-    env.add_template_owned(NAME, source.to_owned())?;
+    env.add_template_owned(NAME, prepare::template(source)?)?;
     Ok(env)
 }

@@ -48,10 +48,23 @@ impl From<minijinja::Error> for Error {
                 message,
                 at: error.range(),
             },
-            ErrorKind::UndefinedError => Self::Undefined(message),
+            ErrorKind::UndefinedError => Self::Undefined(missing(message)),
             ErrorKind::OutOfFuel => Self::OutOfFuel,
             ErrorKind::WriteFailure => Self::TooLong,
             _ => Self::Evaluation(message),
         }
+    }
+}
+
+/// What to write where something may be missing.
+fn missing(message: String) -> String {
+    let name = message
+        .strip_prefix('`')
+        .and_then(|rest| rest.strip_suffix("` is undefined"));
+    match name {
+        Some(name) => {
+            format!("{message}; where it may be missing, write {name} | default(\"…\")")
+        }
+        None => message,
     }
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use minijinja::value::Value as Jinja;
-use minijinja::{Environment, Error, ErrorKind, State, filters, functions, tests};
+use minijinja::{Environment, Error, ErrorKind, State, filters, tests};
 
+use super::operators::{filter, pay};
 use super::scope::{HIDDEN, Inner, Root};
 use super::time::Time;
 use crate::workflow::duration;
@@ -113,38 +114,41 @@ pub(crate) fn install(env: &mut Environment<'static>) {
     env.add_function("next_open", next_open);
     env.add_function(
         "segments",
-        |state: &State, text: String| -> Result<u64, Error> {
+        |state: &mut State, text: Jinja| -> Result<u64, Error> {
+            pay(state, &text)?;
+            let text = text
+                .as_str()
+                .map_or_else(|| text.to_string(), str::to_owned);
             scope(state)?.services.segments(&text).map_err(fail)
         },
     );
-    env.add_function("range", functions::range);
-
-    env.add_filter("local", local);
-    env.add_filter("when", |state: &State, value: Jinja| {
+    filter(env, "local", local);
+    filter(env, "when", |state: &State, value: Jinja| {
         words(state, &value, Time::when)
     });
-    env.add_filter("date", |state: &State, value: Jinja| {
+    filter(env, "date", |state: &State, value: Jinja| {
         words(state, &value, Time::date)
     });
-    env.add_filter("time", |state: &State, value: Jinja| {
+    filter(env, "time", |state: &State, value: Jinja| {
         words(state, &value, Time::time)
     });
-    env.add_filter("plus", |state: &State, value: Jinja, by: String| {
+    filter(env, "plus", |state: &State, value: Jinja, by: String| {
         moved(state, &value, &by, false)
     });
-    env.add_filter("minus", |state: &State, value: Jinja, by: String| {
+    filter(env, "minus", |state: &State, value: Jinja, by: String| {
         moved(state, &value, &by, true)
     });
-    env.add_filter("e164", e164);
-    env.add_filter("default", filters::default);
-    env.add_filter("trim", filters::trim);
-    env.add_filter("int", int);
-    env.add_filter("tojson", tojson);
-    env.add_filter("redact", |text: String| super::redact::redact(&text));
-    env.add_filter("transcript_text", transcript_text);
-    env.add_filter("replace", replace);
-    env.add_filter("join", join);
+    filter(env, "e164", e164);
+    filter(env, "default", filters::default);
+    filter(env, "trim", filters::trim);
+    filter(env, "int", int);
+    filter(env, "tojson", tojson);
+    filter(env, "redact", |text: String| super::redact::redact(&text));
+    filter(env, "transcript_text", transcript_text);
+    filter(env, "replace", replace);
+    filter(env, "join", join);
     install_builtin(env);
+    super::operators::install(env);
     super::rows::install(env);
 
     env.add_test("due_in", due_in);
@@ -155,31 +159,33 @@ pub(crate) fn install(env: &mut Environment<'static>) {
 /// What is taken from minijinja as it is. None of these can make a text much
 /// longer than its input.
 fn install_builtin(env: &mut Environment<'static>) {
-    env.add_filter("lower", filters::lower);
-    env.add_filter("upper", filters::upper);
-    env.add_filter("title", filters::title);
-    env.add_filter("capitalize", filters::capitalize);
-    env.add_filter("length", filters::length);
-    env.add_filter("count", filters::length);
-    env.add_filter("split", filters::split);
-    env.add_filter("lines", filters::lines);
-    env.add_filter("first", filters::first);
-    env.add_filter("last", filters::last);
-    env.add_filter("min", filters::min);
-    env.add_filter("max", filters::max);
-    env.add_filter("sort", filters::sort);
-    env.add_filter("reverse", filters::reverse);
-    env.add_filter("unique", filters::unique);
-    env.add_filter("round", filters::round);
-    env.add_filter("abs", filters::abs);
-    env.add_filter("float", filters::float);
-    env.add_filter("string", filters::string);
-    env.add_filter("list", filters::list);
-    env.add_filter("sum", filters::sum);
+    filter(env, "lower", filters::lower);
+    filter(env, "upper", filters::upper);
+    filter(env, "title", filters::title);
+    filter(env, "capitalize", filters::capitalize);
+    filter(env, "length", filters::length);
+    filter(env, "count", filters::length);
+    filter(env, "split", filters::split);
+    filter(env, "lines", filters::lines);
+    filter(env, "first", filters::first);
+    filter(env, "last", filters::last);
+    filter(env, "min", filters::min);
+    filter(env, "max", filters::max);
+    filter(env, "sort", filters::sort);
+    filter(env, "reverse", filters::reverse);
+    filter(env, "unique", filters::unique);
+    filter(env, "round", filters::round);
+    filter(env, "abs", filters::abs);
+    filter(env, "float", filters::float);
+    filter(env, "string", filters::string);
+    filter(env, "list", filters::list);
+    filter(env, "sum", filters::sum);
 
     env.add_test("defined", tests::is_defined);
     env.add_test("undefined", tests::is_undefined);
-    env.add_test("none", tests::is_none);
+    env.add_test("none", |value: &Jinja| {
+        value.is_none() || value.is_undefined()
+    });
     env.add_test("true", tests::is_true);
     env.add_test("false", tests::is_false);
     env.add_test("boolean", tests::is_boolean);

@@ -7,6 +7,8 @@ mod error;
 mod json;
 mod lexer;
 mod library;
+mod operators;
+mod prepare;
 mod redact;
 mod rows;
 mod scope;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::super::super::Known;
+use super::super::id_of_broken;
 use super::{clinic, messages, parse, sound};
 
 const BASE: &str = "name: a\non:\n  call.missed:\n    to: [\"+15125550100\"]\nvars: { url: https://example.com }\nsteps:\n  - id: one\n    wait: 10m # soon\n  - send:\n      agent: front-desk\n      body: |\n        Hi {{ lead.first_name | default('you') }}, {{ vars.url }}\n  - id: answer\n    wait_for: { message.received: { matches: '^y' }, timeout: 1d }\n  - if: answer.timed_out\n    stop: { reason: silence }\ntests:\n  - name: t\n    at: 2026-03-08T01:45:00-06:00\n    given: { contact: { zone: America/Chicago, consent: marketing } }\n    call: missed\n    then: [{ after: 1d, receive: 'yes' }]\n    expect: [{ sent: 1 }, { sent: { matches: '^H', step: one } }, { called: one }]\n";
@@ -13,7 +14,11 @@ const BASE: &str = "name: a\non:\n  call.missed:\n    to: [\"+15125550100\"]\nva
 /// Reads a source within a time no machine of ours should need.
 fn quick(source: &str) -> String {
     let start = Instant::now();
-    let told = messages(source, &clinic());
+    let copy = source.to_owned();
+    // The stack that an ordinary thread has.
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let thread = thread.spawn(move || messages(&copy, &clinic()));
+    let told = thread.unwrap().join().unwrap();
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "took {:?}",
@@ -47,6 +52,230 @@ fn size_is_bounded() {
     check(
         &format!("a: [{}]", "1, ".repeat(150_000)),
         "the file holds more than 100000 values",
+    );
+}
+
+/// Ten megabytes, however they are made, are one sentence.
+#[test]
+fn ten_megabytes() {
+    let much = 10 * 1024 * 1024;
+    let step = "  - send: { agent: front-desk, body: \"Hello {{ lead.first_name }}\" }\n";
+    let units = [
+        "- ",
+        "[",
+        "{a: ",
+        "a",
+        "\"",
+        "  - wait: 1m\n",
+        step,
+        "é",
+        "\u{202e}",
+        "\n",
+    ];
+    for unit in units {
+        for prefix in [
+            "",
+            "name: ",
+            "name: a\non: call.missed\nsteps:\n",
+            "x: |\n  ",
+        ] {
+            let source = format!("{prefix}{}", unit.repeat(much / unit.len()));
+            check(&source, "the file is larger than 1024 KiB");
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_steps() {
+    let most = "there are more than 1000 steps, which is the most";
+    let file = |steps: String| format!("name: a\non: call.missed\nsteps:\n{steps}");
+    check(&file("  - wait: 1m\n".repeat(10_000)), most);
+    check(
+        &file("  - { id: a, wait: 1m }\n".repeat(10_000)),
+        "another step has the id `a`",
+    );
+    let switch =
+        "  - switch: { on: 1, \"1\": [{ wait: 1m }, { wait: 2m }], else: [{ stop: x }] }\n";
+    check(&file(switch.repeat(3_000)), most);
+    let parallel = "  - parallel: [[{ wait: 1m }], [{ wait: 2m }, { parallel: [[{ wait: 1m }], [{ wait: 2m }]] }]]\n";
+    check(&file(parallel.repeat(2_000)), most);
+    for (open, close) in [
+        ("{ switch: { on: 1, \"1\": [", "] } }"),
+        ("{ for_each: { in: [1], steps: [", "] } }"),
+        ("{ parallel: [[", "], [{ wait: 1m }]] }"),
+        ("{ wait: 1m, on_error: [", "] }"),
+    ] {
+        // As deep as a file may be, and much deeper.
+        for depth in [3, 7, 10_000] {
+            let nested = format!(
+                "  - {}{{ wait: 1m }}{}\n",
+                open.repeat(depth),
+                close.repeat(depth)
+            );
+            let told = quick(&file(nested));
+            assert!(
+                depth < 10_000 || told.contains("nested more than 32 levels"),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn odd_encodings() {
+    let plain = "name: a\non: call.missed\nsteps:\n  - send: \"hi\"\n  - wait: 1m\n";
+    let hash = sound(plain).hash;
+    for same in [
+        format!("\u{feff}{plain}"),
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}---\r\n{}...\r\n", plain.replace('\n', "\r\n")),
+        plain.replace('\n', "\r"),
+    ] {
+        assert_eq!(sound(&same).hash, hash, "{same:?}");
+    }
+    check(
+        &plain.replace("hi", "h\0i"),
+        "a character that no text may hold (U+0000)",
+    );
+    check(
+        "name: a\non: call.missed\n\0steps: []",
+        "test.yaml:3:1: error: here is a character",
+    );
+    check(&plain.replace("hi", "h\u{1b}[2Ji"), "(U+001B)");
+    check(&plain.replace("hi", "h\u{7f}i"), "(U+007F)");
+    check("\u{feff}\u{feff}name: a", "");
+    // Bytes that are no text, as a careless reader hands them on.
+    check(
+        &String::from_utf8_lossy(b"name: \xff\xfe\non: \x80"),
+        "unknown event",
+    );
+    check(
+        &"---\n".repeat(1_000),
+        "there is a second document in this file",
+    );
+    check(
+        &format!("{plain}---\n").repeat(1_000),
+        "there is a second document in this file",
+    );
+    for nothing in [
+        "",
+        "\u{feff}",
+        "# nothing\n",
+        "\n\n\n",
+        "---\n",
+        "---\n...\n",
+        "%YAML 1.2\n---\n",
+        "   \n",
+        "~",
+        "\r\n# x\r\n",
+    ] {
+        check(nothing, "the file is empty");
+    }
+}
+
+#[test]
+fn keys_that_are_no_words() {
+    let file = |key: &str| format!("name: a\non: call.missed\nsteps:\n  - wait: 1m\n{key}: 1\n");
+    for key in [
+        "1",
+        "1.5",
+        "null",
+        "~",
+        "true",
+        "''",
+        "\"a b\"",
+        "2026-01-01",
+        "é",
+        "\"\\u202e\"",
+        "<<",
+        "=",
+        "\"\\u200b\"",
+    ] {
+        check(&file(key), "unknown key");
+    }
+    for key in ["? [a]\n", "? {a: b}\n", "? - a\n  - b\n"] {
+        check(&file(key), "a key must be a plain word");
+    }
+    check(
+        "name: a\non: call.missed\nvars: { 1: a, null: b, [c]: d, ~: e }\nsteps: [{ wait: 1m }]\n",
+        "a key must be a plain word",
+    );
+    check(
+        "name: a\non: call.missed\nvars: { 1: a, naïve: b, 'a-b': c, '': d }\nsteps: [{ wait: 1m }]\n",
+        "is not a name that expressions can use",
+    );
+}
+
+#[test]
+fn names_in_every_script() {
+    for name in [
+        "Зубной врач",
+        "Οδοντίατρος",
+        "מרפאה",
+        "عيادة",
+        "क्लिनिक",
+        "คลินิก",
+        "诊所",
+        "歯科",
+        "치과",
+        "Ꭰ",
+        "Cafe\u{301}",
+        "\u{202e}evil\u{202c} a",
+        "a\u{200b}b",
+        "İstanbul",
+        "ﬁx",
+        "a🦷",
+    ] {
+        let source = format!(
+            "name: \"{name}\"\non: call.missed\ndescription: \"{name}\"\nsteps:\n  - name: \"{name}\"\n    send: \"{name}\"\nvars: {{ x: \"{name}\" }}\n"
+        );
+        let workflow = sound(&source);
+        assert_eq!(workflow.definition.name, name);
+        let id = &workflow.definition.id;
+        assert!(
+            !id.is_empty() && !id.contains(char::is_whitespace),
+            "{id:?}"
+        );
+        assert_eq!(id_of_broken(&source.replace('"', "")).as_ref(), Some(id));
+        // As an id of a step it is refused, in words.
+        let told = quick(&source.replace("- name:", "- id:"));
+        assert!(told.contains("error"), "{name}: {told}");
+    }
+    for nothing in ["🦷", "\u{200b}", "!!", "\u{202e}", " "] {
+        let told = quick(&format!(
+            "name: \"{nothing}\"\non: call.missed\nsteps: [{{ wait: 1m }}]\n"
+        ));
+        assert!(told.contains("error"), "{nothing:?}: {told}");
+    }
+}
+
+#[test]
+fn hostile_texts_and_patterns() {
+    let step = |step: &str| format!("name: a\non: call.missed\nsteps:\n  - {step}\n");
+    let sums = step(&format!("{{ if: '1{}', stop: x }}", "+1".repeat(8_000)));
+    check(&sums, "more than 1000 words and signs");
+    check(
+        &step(&format!("send: '{{{{ {}1 }}}}'", "-".repeat(16_000))),
+        "more than 1000 words and signs",
+    );
+    check(&step("{ if: \"'x' in [0] * 90000000\", stop: x }"), "");
+    check(
+        &step("wait_for: { message.received: { matches: '(a{1000}){1000}' } }"),
+        "too large when it is compiled",
+    );
+    assert_eq!(
+        quick(&step(
+            "{ id: b, wait_for: { message.received: { matches: '^(a+)+$' } } }"
+        )),
+        ""
+    );
+    check(
+        &step(&format!("send: '{}'", "{% if 1 %}".repeat(1_500))),
+        "cannot be read",
+    );
+    check(
+        &step("send: '{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}'"),
+        "",
     );
 }
 
