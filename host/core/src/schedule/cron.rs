@@ -258,3 +258,5 @@ fn next(set: u64, from: i8) -> Option<i8> {
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod year;
