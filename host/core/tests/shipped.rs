@@ -31,6 +31,9 @@ fn known() -> Known {
         hours: names(&["business"]),
         people: names(&["on-call"]),
         templates: names(&[]),
+        secrets: names(&["CALENDAR_SECRET"]),
+        models: names(&["default"]),
+        tools: names(&[]),
         checks: Arc::new(Reading),
     }
 }

@@ -29,6 +29,9 @@ impl WorkflowCheck for Files {
             known.hours = Some(names.hours.clone());
             known.people = Some(names.people.clone());
             known.templates = Some(names.templates.clone());
+            known.secrets = Some(names.secrets.clone());
+            known.models = Some(names.models.clone());
+            known.tools = Some(names.tools.clone());
         }
         let parsed = workflow::parse(source, file, &known);
         let (workflow, errors) = match parsed.result {

@@ -47,7 +47,7 @@ pub use leads::row as lead_row;
 pub use schedule::upcoming;
 pub use setup::{
     Agent, Business, Calls, Catalog, Connection, InService, Inbound, Limits, Listener,
-    OpeningHours, Person, Reading, Retention, Setup, Voice,
+    OpeningHours, OutsideNames, Person, Reading, Retention, Setup, Voice,
 };
 pub use tx::{Facts, Records};
 pub use work::{Ask, Body, Compose, Http, Work, WorkResult};

@@ -1,7 +1,7 @@
 //! What the engine knows of the configuration and the workflows: plain data,
 //! checked before it gets here, replaced as a whole when a file changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,19 @@ pub struct Setup {
     pub limits: Limits,
     /// How long things are kept.
     pub retention: Retention,
+    /// What steps can name that decisions do not need; none where that is not known.
+    pub outside: Option<OutsideNames>,
+}
+
+/// Names of things outside of the decisions, for the checks of workflow files.
+#[derive(Clone, Debug, Default)]
+pub struct OutsideNames {
+    /// `[secrets]`
+    pub secrets: BTreeSet<String>,
+    /// `[models.…]`
+    pub models: BTreeSet<String>,
+    /// `[tools.…]`
+    pub tools: BTreeSet<String>,
 }
 
 /// Opening hours, by the names that workflow files use.
@@ -218,6 +231,9 @@ impl Setup {
             hours: Some(self.hours.0.keys().cloned().collect()),
             people: Some(self.people.keys().cloned().collect()),
             templates: Some(self.templates.keys().cloned().collect()),
+            secrets: self.outside.as_ref().map(|one| one.secrets.clone()),
+            models: self.outside.as_ref().map(|one| one.models.clone()),
+            tools: self.outside.as_ref().map(|one| one.tools.clone()),
             checks: Arc::new(Reading),
         }
     }

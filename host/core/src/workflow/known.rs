@@ -74,6 +74,12 @@ pub struct Known {
     pub people: Option<BTreeSet<String>>,
     /// `[templates]`
     pub templates: Option<BTreeSet<String>>,
+    /// `[secrets]`
+    pub secrets: Option<BTreeSet<String>>,
+    /// `[models.…]`
+    pub models: Option<BTreeSet<String>>,
+    /// `[tools.…]`
+    pub tools: Option<BTreeSet<String>>,
     /// Reading of numbers, cron lines and zones.
     pub checks: Arc<dyn Checks>,
 }
@@ -85,6 +91,9 @@ impl Default for Known {
             hours: None,
             people: None,
             templates: None,
+            secrets: None,
+            models: None,
+            tools: None,
             checks: Arc::new(ShapeChecks),
         }
     }
@@ -97,24 +106,60 @@ impl fmt::Debug for Known {
             .field("hours", &self.hours)
             .field("people", &self.people)
             .field("templates", &self.templates)
+            .field("secrets", &self.secrets)
+            .field("models", &self.models)
+            .field("tools", &self.tools)
             .finish_non_exhaustive()
     }
 }
 
-/// What follows `there`, in the negative and the positive.
-pub(crate) type Wording = (&'static str, &'static str);
+/// How to speak of the names of a kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wording {
+    /// What follows `there` when there is none of a name.
+    pub(crate) no: &'static str,
+    /// And when there is one.
+    pub(crate) some: &'static str,
+    /// Where the configuration has them.
+    pub(crate) section: &'static str,
+}
+
+const fn wording(no: &'static str, some: &'static str, section: &'static str) -> Wording {
+    Wording { no, some, section }
+}
 
 impl Known {
     /// The names of a kind, and how to say that there is one of them.
     pub(crate) fn names(&self, of: Names) -> (Option<&BTreeSet<String>>, Wording) {
         match of {
-            Names::Agents => (self.agents.as_ref(), ("is no agent", "is an agent")),
+            Names::Agents => (
+                self.agents.as_ref(),
+                wording("is no agent", "is an agent", "[agents.NAME]"),
+            ),
             Names::Hours => (
                 self.hours.as_ref(),
-                ("are no opening hours", "are opening hours"),
+                wording("are no opening hours", "are opening hours", "[hours.NAME]"),
             ),
-            Names::People => (self.people.as_ref(), ("is no person", "is a person")),
-            Names::Templates => (self.templates.as_ref(), ("is no template", "is a template")),
+            Names::People => (
+                self.people.as_ref(),
+                wording("is no person", "is a person", "[people.NAME]"),
+            ),
+            Names::Templates => (
+                self.templates.as_ref(),
+                wording("is no template", "is a template", "[templates]"),
+            ),
+            Names::Secrets => (
+                self.secrets.as_ref(),
+                wording("is no secret", "is a secret", "[secrets]"),
+            ),
+            Names::Models => (
+                self.models.as_ref(),
+                wording("is no model", "is a model", "[models.NAME]"),
+            ),
+            Names::Tools => (
+                self.tools.as_ref(),
+                wording("is no tool", "is a tool", "[tools.NAME]"),
+            ),
         }
     }
 }

@@ -94,6 +94,12 @@ pub(crate) enum Names {
     People,
     /// `[templates]`
     Templates,
+    /// `[secrets]`
+    Secrets,
+    /// `[models.…]`
+    Models,
+    /// `[tools.…]`
+    Tools,
 }
 
 /// A key of a block.

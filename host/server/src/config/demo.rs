@@ -2,7 +2,7 @@
 //! pretend phone network. The numbers are of the range that is kept for
 //! fiction, 555-0100 to 555-0199.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,6 +113,7 @@ impl Config {
                     facts: BTreeMap::new(),
                 }),
             ),
+            tools: BTreeSet::new(),
             connections: named("sim", Some(connection)),
             agents: named("front-desk", Some(agent)),
         }

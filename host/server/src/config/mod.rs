@@ -86,6 +86,8 @@ pub(crate) struct Config {
     pub http_hosts: Vec<String>,
     /// `[models.…]`
     pub models: BTreeMap<String, Model>,
+    /// The names of `[tools.…]`, which is all that is read of them yet.
+    pub tools: BTreeSet<String>,
     /// `[connections.…]`
     pub connections: BTreeMap<String, ConnectionConfig>,
     /// `[agents.…]`, by id.
@@ -149,6 +151,12 @@ pub(crate) struct Names {
     pub people: BTreeSet<String>,
     /// `[templates]`
     pub templates: BTreeSet<String>,
+    /// `[secrets]`
+    pub secrets: BTreeSet<String>,
+    /// `[models.…]`
+    pub models: BTreeSet<String>,
+    /// `[tools.…]`
+    pub tools: BTreeSet<String>,
 }
 
 /// Why a sound configuration cannot be used here.
@@ -202,6 +210,9 @@ impl Config {
             hours: self.hours.0.keys().cloned().collect(),
             people: self.people.keys().cloned().collect(),
             templates: self.templates.keys().cloned().collect(),
+            secrets: self.secrets.keys().cloned().collect(),
+            models: self.models.keys().cloned().collect(),
+            tools: self.tools.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! cannot be read is reported and replaced by its default, so that the rest is
 //! still looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub(super) fn read(
     let models = super::outside::models(&mut root);
     let (connections, places) = connections(&mut root, &sources);
     let agents = people::agents(&mut root, &connections, &sources);
-    later(&mut root);
+    let tools = later(&mut root);
     root.finish();
     let config = Config {
         source: Some(path.to_path_buf()),
@@ -76,6 +76,7 @@ pub(super) fn read(
         secrets,
         http_hosts,
         models,
+        tools,
         connections,
         agents,
     };
@@ -402,13 +403,18 @@ fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
-/// Sections of later releases. Nothing of this release would use models, tools
-/// and grants, so they are ignored with a word.
-fn later(root: &mut Section<'_>) {
+/// Sections of later releases. Nothing of this release would use tools and grants, so
+/// they are ignored with a word; but workflow files may name the tools already.
+fn later(root: &mut Section<'_>) -> BTreeSet<String> {
+    let mut tools = BTreeSet::new();
     for name in ["tools", "grants"] {
         if let Some(item) = root.take(name) {
             let help = "it is ignored";
             item.warning(format!("[{name}] {NOT_YET}"), Some(help));
+            if let (true, DeValue::Table(table)) = (name == "tools", item.value) {
+                tools.extend(table.keys().map(|key| key.get_ref().to_string()));
+            }
         }
     }
+    tools
 }

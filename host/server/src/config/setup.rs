@@ -1,6 +1,6 @@
 //! From the configuration to what the engine knows of it.
 
-use ringback_core::engine::{Connection, Setup};
+use ringback_core::engine::{Connection, OutsideNames, Setup};
 
 use super::Config;
 
@@ -38,6 +38,11 @@ impl Config {
             hours: self.hours.clone(),
             limits: self.limits.clone(),
             retention: self.retention.clone(),
+            outside: Some(OutsideNames {
+                secrets: self.secrets.keys().cloned().collect(),
+                models: self.models.keys().cloned().collect(),
+                tools: self.tools.clone(),
+            }),
         }
     }
 }

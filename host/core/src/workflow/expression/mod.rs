@@ -28,7 +28,7 @@ pub use rows::{Brought, LEAD_FILTERS, Rows};
 pub use scope::{NoServices, Scope, Services};
 
 pub(crate) use lexer::{Use, UseKind, uses_of_expression, uses_of_template};
-pub(crate) use library::{FILTERS, FUNCTIONS, LATER_FILTERS, LATER_FUNCTIONS, TESTS};
+pub(crate) use library::{FILTERS, FUNCTIONS, LATER_FUNCTIONS, TESTS};
 pub(crate) use scope::ROOTS;
 
 /// The longest source of an expression or template, in bytes.

@@ -14,7 +14,7 @@ use super::super::language::{self, BLOCKS, FIELDS, Names, RESULTS};
 use super::reader::{Reader, Site};
 use super::steps::{Draft, Drafts};
 use crate::workflow::expression::{
-    FILTERS, FUNCTIONS, LATER_FILTERS, LATER_FUNCTIONS, ROOTS, TESTS, Use, UseKind,
+    FILTERS, FUNCTIONS, LATER_FUNCTIONS, ROOTS, TESTS, Use, UseKind,
 };
 
 struct Context<'d> {
@@ -252,9 +252,9 @@ fn beside(context: &Context<'_>, one: usize, two: usize) -> bool {
 fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {
     let name = called.name.as_str();
     let known = match called.kind {
-        UseKind::Filter => ("filter", FILTERS, LATER_FILTERS),
-        UseKind::Test => ("test", TESTS, &[] as &[&str]),
-        UseKind::Block => ("block", BLOCKS, &[] as &[&str]),
+        UseKind::Filter => ("filter", FILTERS),
+        UseKind::Test => ("test", TESTS),
+        UseKind::Block => ("block", BLOCKS),
         UseKind::Function => return arguments(reader, site, called),
         UseKind::Method => {
             let help = format!("values are changed with filters: value | {name}");
@@ -269,11 +269,17 @@ fn call(reader: &mut Reader<'_>, site: &Site, called: &Use) {
             return;
         }
     };
-    let (what, words, later) = known;
-    if later.contains(&name) {
-        let span = reader.locate(site.span, name);
-        reader.not_yet(span, name);
-    } else if words.contains(&name) {
+    let (what, words) = known;
+    if words.contains(&name) {
+        if called.kind == UseKind::Filter && name == "tracked" {
+            let span = reader.locate(site.span, name);
+            reader.report(
+                Severity::Warning,
+                span,
+                "`tracked` does not count clicks in this version: the link is sent as it is",
+                None,
+            );
+        }
         arguments(reader, site, called);
     } else {
         let span = reader.locate(site.span, name);

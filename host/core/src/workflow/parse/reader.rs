@@ -177,25 +177,36 @@ impl<'s> Reader<'s> {
     pub(crate) fn name(&mut self, span: Span, of: Names, name: &str) {
         // The known names borrow from the file's surroundings, not from self.
         let known = self.known;
-        let (names, (no, some)) = known.names(of);
+        let (names, wording) = known.names(of);
+        let section = wording.section;
         match names {
             Some(names) if names.contains(name) => {}
             Some(names) => {
                 let help = match nearest(name, names.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None if names.is_empty() => "the configuration names none".to_owned(),
+                    None if names.is_empty() => {
+                        format!("the configuration names none; add it under {section}")
+                    }
                     None => {
                         let names: Vec<_> = names.iter().map(String::as_str).take(10).collect();
-                        format!("the configuration names: {}", names.join(", "))
+                        let names = names.join(", ");
+                        format!(
+                            "the configuration names: {names}; another one goes under {section}"
+                        )
                     }
                 };
-                self.error_help(span, format!("there {no} `{}`", short(name)), help);
+                self.error_help(
+                    span,
+                    format!("there {} `{}`", wording.no, short(name)),
+                    help,
+                );
             }
             None => self.report(
                 Severity::Warning,
                 span,
                 format!(
-                    "cannot tell whether there {some} `{}`: no configuration is loaded",
+                    "cannot tell whether there {} `{}`: no configuration is loaded",
+                    wording.some,
                     short(name)
                 ),
                 None,

@@ -12,6 +12,7 @@ macro_rules! snapshot {
 mod bad;
 mod good;
 mod hostile;
+mod names;
 
 use super::super::{Known, ShapeChecks};
 use super::*;
@@ -24,6 +25,9 @@ fn clinic() -> Known {
         hours: names(&["business", "support"]),
         people: names(&["on-call", "support", "owner"]),
         templates: names(&["proof"]),
+        secrets: names(&["CALENDAR_SECRET", "CRM"]),
+        models: names(&["default", "small"]),
+        tools: names(&["free_slots", "book_slot"]),
         checks: std::sync::Arc::new(ShapeChecks),
     }
 }

@@ -7,7 +7,7 @@ pub(crate) const OPEN: &[&str] = &["*"];
 
 const MODEL: Key = key(
     "model",
-    Kind::Text,
+    Kind::Name(Names::Models),
     "A name of [models]. Without it: default.",
 );
 
@@ -29,7 +29,7 @@ static COMPOSE: &[Key] = &[
     ),
     key(
         "tools",
-        Kind::List(&Kind::Text),
+        Kind::List(&Kind::Name(Names::Tools)),
         "Names of [tools] that the model may call.",
     ),
     key(

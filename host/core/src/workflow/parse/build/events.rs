@@ -5,6 +5,7 @@ use super::super::super::definition::{
     TextFilter, Verify, Webhook,
 };
 use super::super::super::duration::short;
+use super::super::super::language::Names;
 use super::super::reader::{Reader, Record};
 use super::super::values::Datum;
 
@@ -102,6 +103,10 @@ impl Reader<'_> {
                 "write hmac_sha256: \"secret:NAME\", and the secret itself under [secrets] of the configuration",
             );
             return None;
+        }
+        if let Some(span) = key {
+            let span = self.locate(span, name);
+            self.name(span, Names::Secrets, name);
         }
         let text = block.text("header")?;
         if let Some(span) = header

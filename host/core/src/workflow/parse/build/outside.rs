@@ -1,9 +1,13 @@
 //! Requests, notices and questions to models.
 
 use super::super::super::definition::{Classify, Compose, Guard, Http, Notify};
+use super::super::super::language::Names;
+use super::super::super::yaml::Span;
 use super::super::reader::{Reader, Record};
 use super::super::values::Datum;
 use super::Place;
+use crate::workflow::expression::Value;
+use serde_json::Value as Json;
 
 impl Reader<'_> {
     pub(super) fn http(&mut self, record: &mut Record, at: Place) -> Option<Http> {
@@ -42,16 +46,63 @@ impl Reader<'_> {
                 }
             }
         }
+        let place = record.place("headers");
+        let headers = record.value("headers");
+        if let (Some(span), Some(headers)) = (place, &headers) {
+            self.secrets(span, headers);
+        }
         Some(Http {
             method: method.unwrap_or(usual).to_owned(),
             url: record.template("url")?,
-            headers: record.value("headers"),
+            headers,
             json: record.value("json"),
             form: record.value("form"),
             body: record.template("body"),
             timeout: record.number("timeout"),
             expect: statuses,
         })
+    }
+
+    /// Checks the secrets that a value names, as `secret:NAME` in its texts.
+    fn secrets(&mut self, span: Span, value: &Value) {
+        match value {
+            Value::Literal(json) => self.secrets_of_json(span, json),
+            Value::Template(template) => self.secrets_of_text(span, template.source()),
+            Value::Expression(_) => {}
+            Value::List(items) => items.iter().for_each(|item| self.secrets(span, item)),
+            Value::Map(entries) => entries
+                .iter()
+                .for_each(|(_, value)| self.secrets(span, value)),
+        }
+    }
+
+    fn secrets_of_json(&mut self, span: Span, json: &Json) {
+        match json {
+            Json::String(text) => self.secrets_of_text(span, text),
+            Json::Array(items) => {
+                for item in items {
+                    self.secrets_of_json(span, item);
+                }
+            }
+            Json::Object(map) => {
+                for value in map.values() {
+                    self.secrets_of_json(span, value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn secrets_of_text(&mut self, span: Span, text: &str) {
+        for after in text.split("secret:").skip(1) {
+            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let name = after.get(..end.unwrap_or(after.len())).unwrap_or_default();
+            // `secret:{{ … }}` is known only when the step is done.
+            if !name.is_empty() {
+                let span = self.locate(span, name);
+                self.name(span, Names::Secrets, name);
+            }
+        }
     }
 
     pub(super) fn notify(&mut self, record: &mut Record, at: Place) -> Option<Notify> {

@@ -380,9 +380,9 @@ fn events_are_what_was_written() {
         json!({ "event": "conversation.idle", "after": 172_800, "last_from": "us" }),
     );
     checked(
-        "{ webhook: { path: a/b, verify: { hmac_sha256: 'secret:S', header: X-Sig } } }",
+        "{ webhook: { path: a/b, verify: { hmac_sha256: 'secret:CRM', header: X-Sig } } }",
         json!({
-            "event": "webhook", "path": "a/b", "verify": { "hmac_sha256": "S", "header": "X-Sig" },
+            "event": "webhook", "path": "a/b", "verify": { "hmac_sha256": "CRM", "header": "X-Sig" },
         }),
     );
     checked(
