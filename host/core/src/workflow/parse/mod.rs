@@ -13,6 +13,8 @@ mod rules;
 mod steps;
 mod values;
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::case::Case;
@@ -54,8 +56,9 @@ pub struct Parsed {
 /// the source holds, in time that is linear in its size.
 pub fn parse(source: &str, file_name: &str, known: &Known) -> Parsed {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let (tree, problems) = yaml::read(source);
-    let mut reader = reader::Reader::new(source, file_name, known);
+    let text = line_ends(source);
+    let (tree, problems) = yaml::read(&text);
+    let mut reader = reader::Reader::new(&text, file_name, known);
     for problem in problems {
         reader.report(Severity::Error, problem.span, problem.message, problem.help);
     }
@@ -76,10 +79,20 @@ pub fn parse(source: &str, file_name: &str, known: &Known) -> Parsed {
     Parsed { result, warnings }
 }
 
+/// A carriage return alone ends a line for YAML and for nobody else: places would be
+/// counted in two ways.
+fn line_ends(source: &str) -> Cow<'_, str> {
+    let alone = |(at, _): (usize, &str)| source.as_bytes().get(at + 1) != Some(&b'\n');
+    if source.match_indices('\r').any(alone) {
+        return Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"));
+    }
+    Cow::Borrowed(source)
+}
+
 /// The id that a file's `name:` makes, also where the rest cannot be read: by its
 /// first line that begins with the key, so that no mistake elsewhere hides it.
 pub fn id_of_broken(source: &str) -> Option<String> {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let source = line_ends(source.strip_prefix('\u{feff}').unwrap_or(source));
     let name = source.lines().find_map(|line| line.strip_prefix("name:"))?;
     let name = name.split(" #").next().unwrap_or(name);
     Some(rules::slug(name)).filter(|id| !id.is_empty())

@@ -143,6 +143,15 @@ fn odd_encodings() {
     );
     check(&plain.replace("hi", "h\u{1b}[2Ji"), "(U+001B)");
     check(&plain.replace("hi", "h\u{7f}i"), "(U+007F)");
+    // The place is counted as YAML counts it, and the line is the one that is meant.
+    check(
+        "name: a\ron: call.missed\r\nsteps:\r  - wiat: 1m\r",
+        "test.yaml:4:5: error: ",
+    );
+    check(
+        "name: a\ron: call.missed\r\nsteps:\r  - wiat: 1m\r",
+        "\n  4 |   - wiat: 1m\n    |     ^^^^",
+    );
     check("\u{feff}\u{feff}name: a", "");
     // Bytes that are no text, as a careless reader hands them on.
     check(
