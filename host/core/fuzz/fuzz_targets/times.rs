@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../entry.rs"]
+#[expect(dead_code, reason = "each target uses one of them")]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &str| entry::times(data));
