@@ -20,7 +20,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use known::{Checks, Known, ShapeChecks};
 pub use parse::{MAX_STEPS, Parsed, Workflow, hash, id_of_broken, parse};
 pub use reference::reference;
-pub use schema::schema;
+pub use schema::{SCHEMA_FILE, schema};
 pub use together::{File, together};
 
 pub(crate) use duration::seconds as duration_seconds;

@@ -19,6 +19,9 @@ pub fn schema() -> Json {
     schema
 }
 
+/// The name of the schema's file, beside the workflow files that ship.
+pub const SCHEMA_FILE: &str = "workflow.schema.json";
+
 fn block(keys: &[Key]) -> Json {
     let available = || keys.iter().filter(|key| !key.is_later());
     let properties: Map<_, _> = available()
@@ -187,4 +190,59 @@ fn form(form: &Form, about: &str) -> Json {
         None => vec![long],
     };
     json!({ "anyOf": forms, "description": about })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::SCHEMA_FILE;
+
+    fn folder() -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows"))
+    }
+
+    /// The schema that ships is this one.
+    #[test]
+    fn the_file_is_current() {
+        let schema = serde_json::to_string_pretty(&super::schema()).unwrap() + "\n";
+        let file = folder().join(SCHEMA_FILE);
+        if std::env::var_os("RINGBACK_WRITE").is_some() {
+            std::fs::write(&file, &schema).unwrap();
+        }
+        let shipped = std::fs::read_to_string(file).unwrap_or_default();
+        assert!(
+            shipped == schema,
+            "workflows/{SCHEMA_FILE} is old: RINGBACK_WRITE=1 cargo test -p ringback-core --lib is_current"
+        );
+    }
+
+    /// Every file that ships, or that `init` writes, names it, by a path that is there.
+    #[test]
+    fn the_files_name_it() {
+        let init = folder().join("../host/server/src/cli/init");
+        let mut seen = 0;
+        for (folder, schema) in [
+            (folder(), SCHEMA_FILE.to_owned()),
+            (folder().join("demo"), format!("../{SCHEMA_FILE}")),
+            (init, SCHEMA_FILE.to_owned()),
+        ] {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|end| end != "yaml") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let first = format!("# yaml-language-server: $schema={schema}");
+                assert_eq!(
+                    text.lines().next(),
+                    Some(first.as_str()),
+                    "{}",
+                    path.display()
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen >= 11, "only {seen} files");
+    }
 }

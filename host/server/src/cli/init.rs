@@ -10,11 +10,15 @@ use super::client::Failure;
 use super::output;
 
 /// Path and text of every file.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("ringback.toml", include_str!("init/ringback.toml")),
     (
         "workflows/missed-call.yaml",
         include_str!("init/missed-call.yaml"),
+    ),
+    (
+        "workflows/workflow.schema.json",
+        include_str!("../../../../workflows/workflow.schema.json"),
     ),
     ("plugins/README", include_str!("init/plugins-readme.txt")),
     (".env.example", include_str!("init/env.example")),

@@ -11,6 +11,7 @@ use ringback_core::engine::{
 };
 use ringback_core::model::{PhoneNumber, Secret};
 use ringback_core::schedule::Hours;
+use ringback_core::workflow::SCHEMA_FILE;
 
 use super::{Config, ConnectionConfig, Environment, LISTEN, Model, Overrides, SETTLE, Server};
 
@@ -29,6 +30,9 @@ const WORKFLOWS: [(&str, &str); 2] = [
     ),
 ];
 
+/// The schema that they name, for editors.
+const SCHEMA: &str = include_str!("../../../../workflows/workflow.schema.json");
+
 /// Writes the demo's workflow files where there is no folder of them yet.
 ///
 /// # Errors
@@ -39,7 +43,10 @@ pub(crate) fn write_demo_workflows(folder: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join(SCHEMA_FILE), SCHEMA)?;
     for (name, text) in WORKFLOWS {
+        // In the repository the schema stands one folder up.
+        let text = text.replacen("=../workflow.schema.json", "=workflow.schema.json", 1);
         std::fs::write(folder.join(name), text)?;
     }
     Ok(())

@@ -226,6 +226,7 @@ async fn what_init_writes_can_be_used() {
     insta::assert_snapshot!(said, @r#"
 wrote DIR/new/ringback.toml
 wrote DIR/new/workflows/missed-call.yaml
+wrote DIR/new/workflows/workflow.schema.json
 wrote DIR/new/plugins/README
 wrote DIR/new/.env.example
 wrote DIR/new/.gitignore
@@ -239,7 +240,7 @@ exit 0
 "#);
     let again = run_in(folder.path(), &drawer, &["init", &new]).await;
     insta::assert_snapshot!(again, @r#"
-error: nothing was written: DIR/new has ringback.toml, workflows/missed-call.yaml, plugins/README, .env.example, .gitignore already
+error: nothing was written: DIR/new has ringback.toml, workflows/missed-call.yaml, workflows/workflow.schema.json, plugins/README, .env.example, .gitignore already
 exit 1
 "#);
     let file = target.join("ringback.toml").display().to_string();
