@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use ringback_core::engine::{OpeningHours, Reading};
 use ringback_core::schedule::Hours;
 use ringback_core::workflow::expression::{Scope, Value};
-use ringback_core::workflow::{Action, Content, Diagnostic, Known, Workflow, parse};
+use ringback_core::workflow::{
+    Action, Content, Diagnostic, File, Known, Workflow, parse, together,
+};
 use serde_json::json;
 
 /// The folder of the files that ship.
@@ -74,6 +76,78 @@ fn every_file_is_sound_and_has_a_name_of_its_own() {
             let id = sound(&file).definition.id;
             assert!(ids.insert(id.clone()), "{id} twice in {}", folder.display());
         }
+    }
+}
+
+/// A thousand workflows as a busy place would have them: those that ship, with other
+/// names, texts, times and steps.
+fn thousand() -> Vec<String> {
+    let shipped: Vec<String> = files(&folder())
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let varied = |number: usize| {
+        let text = &shipped[number % shipped.len()];
+        let mut out = String::new();
+        for line in text.lines() {
+            match line.strip_prefix("name: ") {
+                Some(name) => out.push_str(&format!("name: {name} {number}\n")),
+                None => out.push_str(&line.replace("Reply", &format!("Please ({number}) reply"))),
+            }
+            out.push('\n');
+            if line == "steps:" {
+                out.push_str(&format!(
+                    "  - id: first_{number}\n    if: lead.score < {number} or \"n{number}\" in lead.tags\n    \
+                     log: \"Place {number} for {{{{ lead.first_name | default('nobody') }}}}\"\n"
+                ));
+            }
+        }
+        out
+    };
+    (0..1_000).map(varied).collect()
+}
+
+/// A thousand files are read in less than two seconds by a build that is optimized.
+#[test]
+fn proof_thousand_files() {
+    let files = thousand();
+    let known = known();
+    let start = std::time::Instant::now();
+    let mut workflows = Vec::new();
+    for (number, text) in files.iter().enumerate() {
+        let parsed = parse(text, "one.yaml", &known);
+        let workflow = parsed.result.unwrap_or_else(|errors| {
+            let told: Vec<String> = errors.iter().map(Diagnostic::render).collect();
+            panic!("file {number}: {}", told.join("\n"))
+        });
+        workflows.push(workflow);
+    }
+    let took = start.elapsed();
+    let bytes: usize = files.iter().map(String::len).sum();
+    println!(
+        "loader: 1000 files of {} bytes on the average in {took:?}, {:?} each",
+        bytes / 1_000,
+        took / 1_000
+    );
+    let hashes: BTreeSet<&str> = workflows.iter().map(|one| one.hash.as_str()).collect();
+    assert_eq!(hashes.len(), 1_000);
+    let start = std::time::Instant::now();
+    let all: Vec<File<'_>> = workflows
+        .iter()
+        .map(|workflow| File {
+            name: "one.yaml",
+            workflow,
+        })
+        .collect();
+    let found = together(&all).len();
+    println!(
+        "loader: {found} warnings about them together in {:?}",
+        start.elapsed()
+    );
+    assert!(found <= 1_000, "{found}");
+    // A debug build on a busy machine says nothing about the goal.
+    if !cfg!(debug_assertions) {
+        assert!(took.as_secs_f64() < 2.0, "{took:?}");
     }
 }
 
