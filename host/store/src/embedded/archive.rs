@@ -25,7 +25,8 @@ use super::journal::Journal;
 use super::journal::frame::{self, Group};
 use super::keeper::{Task, each_pair};
 use super::quiet::quietly;
-use super::snapshot;
+use super::snapshot::{self, Kind};
+use super::snapshots;
 use super::start::{self, JOURNAL, SNAPSHOTS};
 use super::summed::Summed;
 use super::tally::Tally;
@@ -82,7 +83,7 @@ pub fn export(store: &Sled, out: impl Write) -> Result<Summary, Error> {
     let mut out = Summed::new(BufWriter::with_capacity(256 * 1024, out));
     out.write_all(MAGIC).map_err(wrote())?;
     out.write_all(&[VERSION, b'\n']).map_err(wrote())?;
-    let mut encoder = snapshot::Encoder::new(out, path, start)?;
+    let mut encoder = snapshot::Encoder::new(out, Kind::Full, path, start)?;
     let mut read = Tally::default();
     let pairs = || {
         each_pair(shared, |key, value| {
@@ -210,11 +211,11 @@ fn clear(fresh: &Path, options: &Options) -> Result<(), Error> {
 fn fill<R: Read>(archive: &mut Archive<R>, options: &Options) -> Result<Summary, Error> {
     let (dir, disk) = (&options.dir, &options.disk);
     claim::check_format(dir, true, disk)?;
-    let snapshots = dir.join(SNAPSHOTS);
-    disk.create_dir(&snapshots)?;
+    let folder = dir.join(SNAPSHOTS);
+    disk.create_dir(&folder)?;
     let mut pairs = archive.snapshot()?;
     let start = pairs.start();
-    let mut writer = snapshot::Writer::create(&snapshots, start, disk)?;
+    let mut writer = snapshots::Writer::full(&folder, start, disk)?;
     while let Some((key, value)) = pairs.next().map_err(|error| archive.explain(error))? {
         writer.pair(&key, &value)?;
     }
@@ -272,7 +273,7 @@ impl<R: Read> Archive<R> {
     fn snapshot(&mut self) -> Result<Pairs<R>, Error> {
         let input = self.input.take();
         let input = input.ok_or_else(|| self.broken("it was read before"))?;
-        snapshot::Reader::new(input, &self.path).map_err(|error| self.explain(error))
+        snapshot::Reader::new(input, Kind::Full, &self.path).map_err(|error| self.explain(error))
     }
 
     /// Reads what comes after the snapshot.

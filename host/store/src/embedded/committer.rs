@@ -194,7 +194,7 @@ impl Committer {
         if journal >= shared.snapshot_due.load(Ordering::SeqCst)
             && !shared.snapshot_asked.swap(true, Ordering::SeqCst)
         {
-            ask(Task::Snapshot(None));
+            ask(Task::Grow(None));
         }
     }
 }

@@ -171,7 +171,7 @@ impl Journal {
         &self,
         from: Revision,
         last: Revision,
-        mut each: impl FnMut(&Group) -> Result<(), Error>,
+        mut each: impl FnMut(Group) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if last < from {
             return Ok(());
@@ -185,7 +185,7 @@ impl Journal {
             for group in segment::read_until(&self.path(*first), last)?.groups {
                 if group.first == next {
                     next = group.end();
-                    each(&group)?;
+                    each(group)?;
                 }
             }
         }

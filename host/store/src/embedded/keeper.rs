@@ -1,5 +1,6 @@
 //! The thread beside the committer: makes segments ahead, checkpoints, merges runs,
-//! writes snapshots and removes what they replace. Nothing it fails at loses anything.
+//! writes snapshots (`increment`) and removes what they replace. Nothing it fails at
+//! loses anything.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +17,8 @@ use super::memtable::Frozen;
 use super::plant::Plant;
 use super::quiet::quietly;
 use super::shared::Shared;
-use super::snapshot;
-use super::start::{self, PANICKED, SNAPSHOTS, STATE};
-use super::tally::{Expected, Tally};
+use super::start::{self, PANICKED, STATE};
+use super::tally::Tally;
 use crate::Error;
 
 /// Who wants to know how it went.
@@ -33,6 +33,8 @@ pub(super) enum Task {
     Checkpoint(Asker),
     /// Write a full snapshot.
     Snapshot(Asker),
+    /// Bring the journal into the snapshots, in the way that is due.
+    Grow(Asker),
     /// A checkpoint after which it is known how much the state holds.
     Count(Asker),
     /// Nothing; answered when everything before it is done.
@@ -41,7 +43,7 @@ pub(super) enum Task {
 }
 
 /// How many pairs are read at a time; writers wait meanwhile.
-const PAGE: usize = 128;
+pub(super) const PAGE: usize = 128;
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// How many pairs of a large merge are merged at a time: some ten milliseconds. What
@@ -94,7 +96,7 @@ impl Keeper {
     }
 
     /// Merges some of what is due. Whether there is more to do.
-    fn merge(&self) -> bool {
+    pub(super) fn merge(&self) -> bool {
         if self.shared.poisoned().is_some() {
             return false;
         }
@@ -113,6 +115,7 @@ impl Keeper {
             Task::Prepare => self.shared.note_upkeep(&self.journal.prepare()),
             Task::Checkpoint(asker) => self.report(Self::checkpoint, asker),
             Task::Snapshot(asker) => self.report(Self::snapshot, asker),
+            Task::Grow(asker) => self.report(Self::grow, asker),
             Task::Count(asker) => self.report(|keeper| keeper.count().map(drop), asker),
             #[cfg(test)]
             Task::Idle(asker) => drop(asker.map(|asker| asker.send(Ok(())))),
@@ -139,7 +142,7 @@ impl Keeper {
 
     /// Brings what is in memory into sled, up to the commit that is returned. What
     /// an earlier checkpoint began and did not finish comes first.
-    fn checkpoint_once(&self) -> Result<Revision, Error> {
+    pub(super) fn checkpoint_once(&self) -> Result<Revision, Error> {
         let (base, file, Frozen { table, upto }) = {
             let mut view = self.shared.view_mut();
             let view = view.as_mut().ok_or(Error::Closed)?;
@@ -173,82 +176,11 @@ impl Keeper {
         Ok(upto)
     }
 
-    fn snapshot(&self) -> Result<(), Error> {
-        let shared = &self.shared;
-        let covered = shared.journal_bytes.load(Ordering::SeqCst);
-        let written = self.write_snapshot();
-        let due = match &written {
-            Ok(bytes) => {
-                shared.journal_bytes.fetch_sub(covered, Ordering::SeqCst);
-                (bytes / 100 * self.snapshot_percent).max(self.snapshot_bytes)
-            }
-            // Not at once again: what is wrong is probably still wrong.
-            Err(_) => covered + self.snapshot_bytes / 4,
-        };
-        shared.snapshot_due.store(due, Ordering::SeqCst);
-        shared.snapshot_asked.store(false, Ordering::SeqCst);
-        written.map(|_| ())
-    }
-
     /// A checkpoint; and then what the state holds, and after which commit.
-    fn count(&self) -> Result<(Revision, Tally), Error> {
+    pub(super) fn count(&self) -> Result<(Revision, Tally), Error> {
         self.checkpoint()?;
         let counted = self.base().ok_or(Error::Closed)?.count();
         counted.inspect_err(|error| self.shared.notice(error))
-    }
-
-    fn write_snapshot(&self) -> Result<u64, Error> {
-        let dir = self.shared.dir.join(SNAPSHOTS);
-        // Everything up to here is visible to what follows.
-        let (start, _) = self.shared.expected();
-        if self.disk.planted(Plant::PruneFirst) {
-            self.journal.prune(start)?;
-        }
-        let bytes = self.write_pairs(start).inspect_err(|_| {
-            // An unfinished one only takes room; a start would remove it too.
-            let _ = self.disk.remove_unfinished(&dir);
-        })?;
-        tracing::info!(start, bytes, "wrote a snapshot");
-        self.journal.prune(start)?;
-        for old in snapshot::list(&dir)?.iter().skip(1) {
-            self.disk.remove(old)?;
-        }
-        self.disk.sync_dir(&dir)?;
-        Ok(bytes)
-    }
-
-    fn write_pairs(&self, start: Revision) -> Result<u64, Error> {
-        let dir = self.shared.dir.join(SNAPSHOTS);
-        let mut writer = snapshot::Writer::create(&dir, start, &self.disk)?;
-        let mut missed = 0;
-        each_pair(&self.shared, |key, value| {
-            if self.disk.planted(Plant::MissPage) && missed < PAGE {
-                missed += 1;
-                return Ok(());
-            }
-            if self.shared.stopping.load(Ordering::SeqCst) {
-                return Err(Error::Closed);
-            }
-            writer.pair(key, value)?;
-            // Commits go on meanwhile, and memory must not.
-            if self.shared.in_memory() >= self.checkpoint_bytes {
-                self.checkpoint_once()?;
-                self.merge();
-            }
-            Ok(())
-        })?;
-        let end = self.shared.revision();
-        // A start replays the journal from the checkpoint, so that must not lie before
-        // what is removed when this is written. And now it is known what the snapshot
-        // must come to with the commits that were made meanwhile.
-        let (counted, tally) = self.count()?;
-        let mut expected = Expected::new(tally);
-        self.journal.follow(start + 1, counted, |group| {
-            expected.follow(group);
-            Ok(())
-        })?;
-        let finished = writer.finish(end, &self.disk, Some(expected));
-        finished.inspect_err(|error| self.shared.notice(error))
     }
 }
 

@@ -53,10 +53,16 @@ impl Memtable {
         }
     }
 
-    /// Adds one pair as it stood in a snapshot. Keys of one revision are told
-    /// apart by their place, which the caller counts.
-    pub(super) fn restore(&mut self, key: Key, pair: Versioned, place: u32) {
-        self.put(key, pair.revision, place | RESTORED, Some(pair.value));
+    /// Adds one pair as it stood in a snapshot or an increment. Keys of one revision
+    /// are told apart by their place, which the caller counts.
+    pub(super) fn restore(
+        &mut self,
+        key: Key,
+        revision: Revision,
+        place: u32,
+        value: Option<Arc<[u8]>>,
+    ) {
+        self.put(key, revision, place | RESTORED, value);
     }
 
     fn put(&mut self, key: Key, revision: Revision, place: u32, value: Option<Arc<[u8]>>) {

@@ -127,7 +127,8 @@ fn what_a_snapshot_gave_never_shares_a_place_with_a_commit() {
         revision: 7,
         value: Arc::from([byte]),
     };
-    table.restore(key(1), pair(1), 0);
+    let Versioned { revision, value } = pair(1);
+    table.restore(key(1), revision, 0, Some(value));
     table.add(7, Writes::from([(key(2), Some(Arc::from([2])))]));
     let places: Vec<u32> = table.iter().map(|(_, written)| written.place).collect();
     assert_ne!(places[0], places[1]);

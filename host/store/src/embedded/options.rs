@@ -18,10 +18,10 @@ pub struct Options {
     /// After how many bytes in memory a checkpoint is made. 8 MiB; a start replays
     /// at most about twice that, since what is in memory takes less in the journal.
     pub checkpoint_bytes: u64,
-    /// The least bytes of journal before a full snapshot is written. 128 MiB.
+    /// After how many bytes of journal they are brought into the snapshot. 128 MiB.
     pub snapshot_bytes: u64,
-    /// And the least percentage of the last snapshot's size. 100: the snapshot is
-    /// compressed and the journal is not, so that is a fifth of what it holds, about.
+    /// When the snapshot and the increments to it have so many percent of the bytes that
+    /// a new one would have, about, that one is written. 200: half of them is of use.
     pub snapshot_percent: u64,
     /// The least free bytes of the disk. 512 MiB.
     pub reserve_bytes: u64,
@@ -58,7 +58,7 @@ impl Options {
             segment_bytes: 16 * MIB,
             checkpoint_bytes: 8 * MIB,
             snapshot_bytes: 128 * MIB,
-            snapshot_percent: 100,
+            snapshot_percent: 200,
             reserve_bytes: 512 * MIB,
             reserve_percent: 10,
             reserve_percent_limit: 4096 * MIB,

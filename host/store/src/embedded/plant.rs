@@ -20,6 +20,8 @@ pub(crate) enum Plant {
     IgnorePreconditions,
     /// A snapshot leaves out its first page.
     MissPage,
+    /// An increment leaves out which keys were deleted.
+    ForgetDeletes,
     /// Replay begins with the second commit.
     ReplayLate,
     /// Renaming does not sync the directory.

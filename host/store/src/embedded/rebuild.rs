@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::memtable::Memtable;
 use super::options::Options;
 use super::snapshot;
+use super::snapshots::{self, Chain};
 use super::start::{self, SNAPSHOTS};
 use crate::Error;
 
@@ -122,12 +123,18 @@ pub(super) fn build(
     journal: &Journal,
     at_least: Revision,
 ) -> Result<Revision, Error> {
-    let snapshot = newest_whole(&options.dir.join(SNAPSHOTS))?;
-    let (from, at_least) = match &snapshot {
-        Some((_, start, end)) => (start + 1, at_least.max(*end)),
+    let mut whole = snapshots::newest_whole(&options.dir.join(SNAPSHOTS))?;
+    let (from, at_least) = match &whole {
+        Some(whole) => (whole.chain.covered() + 1, at_least.max(whole.end)),
         None => (1, at_least),
     };
-    let end = journal.replay(from, |_| Ok(()))? - 1;
+    let replayed = journal.replay(from, |_| Ok(()));
+    // An increment that cannot be read is why the journal does not go on from here.
+    let why = |error| {
+        let problem = whole.as_mut().and_then(|whole| whole.problem.take());
+        problem.unwrap_or(error)
+    };
+    let end = replayed.map_err(why)? - 1;
     if end < at_least {
         return Err(Error::Damaged {
             file: options.dir.clone(),
@@ -142,8 +149,8 @@ pub(super) fn build(
         options.disk.remove_all(&fresh)?;
     }
     let base = start::open_new(&fresh, options)?;
-    if let Some((path, ..)) = &snapshot {
-        load(&base, path)?;
+    if let Some(whole) = &whole {
+        load(&base, &whole.chain)?;
     }
     let mut table = Memtable::default();
     journal.replay(from, |group| {
@@ -161,38 +168,21 @@ pub(super) fn build(
     Ok(end)
 }
 
-/// The newest snapshot that is whole, with its start and end.
-pub(super) fn newest_whole(dir: &Path) -> Result<Option<(PathBuf, Revision, Revision)>, Error> {
-    let mut problem = None;
-    for path in snapshot::list(dir)? {
-        let read = snapshot::open(&path).and_then(|reader| {
-            let start = reader.start();
-            Ok((start, reader.verify()?))
-        });
-        match read {
-            Ok((start, end)) => return Ok(Some((path, start, end))),
-            Err(error) => {
-                tracing::error!(%error, "a snapshot cannot be used");
-                problem.get_or_insert(error);
-            }
-        }
-    }
-    problem.map_or(Ok(None), Err)
-}
-
 /// How much is read before it is brought into sled.
 const PORTION: usize = 16 * 1024 * 1024;
 
-fn load(base: &Base, path: &Path) -> Result<(), Error> {
-    let mut reader = snapshot::open(path)?;
-    // Long values of one commit need places of their own; the snapshot does not
-    // say which they had, so all are numbered through.
+fn load(base: &Base, chain: &Chain) -> Result<(), Error> {
+    // Long values of one commit need places of their own; snapshots do not say which
+    // they had, so all are numbered through.
     let mut place = 0_u32;
     let mut table = Memtable::default();
-    while let Some((key, pair)) = reader.next()? {
-        table.restore(key, pair, place);
-        place = place.wrapping_add(1);
-        start::drain(base, &mut table, PORTION)?;
+    for (kind, path) in chain.files() {
+        let mut reader = snapshot::open(kind, path)?;
+        while let Some((key, revision, value)) = reader.next_write()? {
+            table.restore(key, revision, place, value);
+            place = place.wrapping_add(1);
+            start::drain(base, &mut table, PORTION)?;
+        }
     }
     base.apply(&table, None)
 }

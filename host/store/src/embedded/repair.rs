@@ -21,8 +21,7 @@ use super::keeper::each_page;
 use super::memtable::{Layers, Memtable};
 use super::options::Options;
 use super::quiet::quietly;
-use super::rebuild;
-use super::snapshot;
+use super::snapshots::{self, Writer};
 use super::start::{self, JOURNAL, REBUILD, SNAPSHOTS, STATE};
 use super::state::State;
 use super::tally::Expected;
@@ -54,10 +53,10 @@ pub(super) fn mend(options: &Options, trust: Trust, problem: Error) -> Result<()
     let journal = open(options)?;
     remove_copy(options)?;
     let checkpointed = start::read_checkpoint(dir)?;
-    let Ok(newest) = rebuild::newest_whole(&dir.join(SNAPSHOTS)) else {
+    let Ok(newest) = snapshots::newest_whole(&dir.join(SNAPSHOTS)) else {
         return Err(problem);
     };
-    let (mut covered, end) = newest.map_or((0, 0), |(_, start, end)| (start, end));
+    let (mut covered, end) = newest.map_or((0, 0), |one| (one.chain.covered(), one.end));
     let known = checkpointed.max(end);
     let mut remains = look(&journal, known)?;
     if let Some(from) = remains.open {
@@ -209,7 +208,7 @@ fn secure(
             base: &base,
             layers: &layers,
         };
-        let mut writer = snapshot::Writer::create(&options.dir.join(SNAPSHOTS), end, disk)?;
+        let mut writer = Writer::full(&options.dir.join(SNAPSHOTS), end, disk)?;
         let page = |from: &Key, limit, bytes| state.scan_all(from, limit, bytes);
         each_page(page, |key, value| writer.pair(key, value))?;
         writer.finish(end, disk, Some(Expected::new(tally)))

@@ -1,5 +1,6 @@
-//! The full snapshot: every pair as bytes, for rebuilding what sled lost and
-//! for carrying a store elsewhere. It knows files and pairs, not sled.
+//! The form of a full snapshot: every pair as bytes, for rebuilding what sled lost and
+//! for carrying a store elsewhere. And that of an increment: what the commits after one
+//! wrote. It knows bytes and pairs; which files there are is `snapshots`'.
 //!
 //! ```text
 //! "RBSNAP2\n"  start: u64                      every number big-endian
@@ -20,23 +21,30 @@
 //! stands as it was at `start`; every other key gets its absolute value from the
 //! last of them that wrote it, whatever the snapshot says. Where `start` and
 //! `end` are equal it is exact by itself.
+//!
+//! An increment begins with `RBINCR1`. It holds what the commits after `start` wrote, up
+//! to `end`; of a key that was deleted the value length is 2^32 - 1, and no value
+//! follows. Where a key stands in it twice, the later one counts.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringback_core::model::{Key, Revision, Versioned};
 
 use super::bytes::{self, length};
-use super::disk::{Disk, FRESH, Stream};
 use super::summed::Summed;
-use super::tally::Expected;
 use crate::{Error, MAX_KEY, MAX_VALUE};
 
 const MAGIC: &[u8; 8] = b"RBSNAP2\n";
 /// Of the form in which pairs are not compressed.
 const PLAIN: &[u8; 8] = b"RBSNAP1\n";
-const EXTENSION: &str = "snapshot";
+/// Of an increment.
+const INCREMENT: &[u8; 8] = b"RBINCR1\n";
+
+/// In place of a value's length: the key was deleted.
+const DELETED: u32 = u32::MAX;
 
 /// How many bytes of pairs make a portion: more would compress hardly better.
 const PORTION: usize = 256 * 1024;
@@ -51,6 +59,19 @@ const HEAD: usize = 16;
 const ADVICE: &str = "put this file back from a backup, or import the latest export into a new \
                       folder";
 
+/// What a file of this form holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Every pair there was.
+    Full,
+    /// What some commits wrote, and which keys they deleted.
+    Increment,
+}
+
+/// What a pair says of its key: which commit wrote it last, and what; `None` if it
+/// deleted it.
+pub(super) type Wrote = (Key, Revision, Option<Arc<[u8]>>);
+
 /// A snapshot on its way to anywhere.
 pub(super) struct Encoder<W> {
     out: Summed<W>,
@@ -62,25 +83,41 @@ pub(super) struct Encoder<W> {
 }
 
 impl<W: Write> Encoder<W> {
-    pub(super) fn new(out: W, path: &Path, start: Revision) -> Result<Self, Error> {
+    /// The path is for messages.
+    pub(super) fn new(out: W, kind: Kind, path: &Path, start: Revision) -> Result<Self, Error> {
         let mut encoder = Self {
             out: Summed::new(out),
             path: path.to_path_buf(),
             pairs: 0,
             portion: Vec::new(),
         };
-        encoder.put(&[MAGIC, &start.to_be_bytes()])?;
+        let magic = match kind {
+            Kind::Full => MAGIC,
+            Kind::Increment => INCREMENT,
+        };
+        encoder.put(&[magic, &start.to_be_bytes()])?;
         Ok(encoder)
     }
 
     pub(super) fn pair(&mut self, key: &Key, value: &Versioned) -> Result<(), Error> {
+        self.write(key, value.revision, Some(&value.value))
+    }
+
+    /// A pair, or in an increment that its key was deleted.
+    pub(super) fn write(
+        &mut self,
+        key: &Key,
+        revision: Revision,
+        value: Option<&[u8]>,
+    ) -> Result<(), Error> {
         self.pairs += 1;
-        let (key, bytes) = (key.as_bytes(), &*value.value);
+        let key = key.as_bytes();
+        let bytes = value.map_or(DELETED, |value| length(value.len()));
         self.portion.extend(length(key.len()).to_be_bytes());
-        self.portion.extend(length(bytes.len()).to_be_bytes());
-        self.portion.extend(value.revision.to_be_bytes());
+        self.portion.extend(bytes.to_be_bytes());
+        self.portion.extend(revision.to_be_bytes());
         self.portion.extend(key);
-        self.portion.extend(bytes);
+        self.portion.extend(value.unwrap_or_default());
         if self.portion.len() < PORTION {
             return Ok(());
         }
@@ -122,59 +159,11 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-/// A snapshot that is being written under a name that is not its own yet.
-pub(super) struct Writer {
-    encoder: Encoder<BufWriter<Stream>>,
-    fresh: PathBuf,
-    path: PathBuf,
-}
-
-impl Writer {
-    pub(super) fn create(dir: &Path, start: Revision, disk: &Disk) -> Result<Self, Error> {
-        let path = dir.join(format!("{start:020}.{EXTENSION}"));
-        let fresh = path.with_extension(format!("{EXTENSION}.{FRESH}"));
-        let file = BufWriter::with_capacity(256 * 1024, Stream::create(disk, &fresh)?);
-        Ok(Self {
-            encoder: Encoder::new(file, &fresh, start)?,
-            fresh,
-            path,
-        })
-    }
-
-    pub(super) fn pair(&mut self, key: &Key, value: &Versioned) -> Result<(), Error> {
-        self.encoder.pair(key, value)
-    }
-
-    /// Syncs it, reads it back, compares it with what it should hold, if that is
-    /// known, and gives it its name. Returns its size.
-    pub(super) fn finish(
-        self,
-        end: Revision,
-        disk: &Disk,
-        expected: Option<Expected>,
-    ) -> Result<u64, Error> {
-        let fresh = self.fresh;
-        let (file, _, bytes) = self.encoder.finish(end)?;
-        let file = file.into_inner();
-        let file = file.map_err(|error| Error::io("write", &fresh)(error.into_error()))?;
-        disk.sync(&file.file, &fresh)?;
-        // What it replaces is removed afterwards, so look once more.
-        match expected {
-            None => drop(open(&fresh)?.verify()?),
-            Some(mut expected) => {
-                open(&fresh)?.verify_with(|key, revision| expected.pair(key, revision))?;
-                expected.check()?;
-            }
-        }
-        disk.rename(&fresh, &self.path)?;
-        Ok(bytes)
-    }
-}
-
 /// A snapshot that is being read, from anywhere.
 pub(super) struct Reader<R> {
     input: Summed<R>,
     path: PathBuf,
+    kind: Kind,
     start: Revision,
     pairs: u64,
     end: Option<Revision>,
@@ -185,18 +174,19 @@ pub(super) struct Reader<R> {
     at: usize,
 }
 
-/// Opens a snapshot's file.
-pub(super) fn open(path: &Path) -> Result<Reader<BufReader<File>>, Error> {
+/// Opens the file of a snapshot or an increment.
+pub(super) fn open(kind: Kind, path: &Path) -> Result<Reader<BufReader<File>>, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    Reader::new(BufReader::with_capacity(256 * 1024, file), path)
+    Reader::new(BufReader::with_capacity(256 * 1024, file), kind, path)
 }
 
 impl<R: Read> Reader<R> {
     /// Reads on from the start of a snapshot; the path is for messages.
-    pub(super) fn new(input: R, path: &Path) -> Result<Self, Error> {
+    pub(super) fn new(input: R, kind: Kind, path: &Path) -> Result<Self, Error> {
         let mut reader = Self {
             input: Summed::new(input),
             path: path.to_path_buf(),
+            kind,
             start: 0,
             pairs: 0,
             end: None,
@@ -204,10 +194,13 @@ impl<R: Read> Reader<R> {
             portion: Vec::new(),
             at: 0,
         };
-        match &reader.array::<8>()? {
-            MAGIC => {}
-            PLAIN => reader.packed = false,
-            _ => return Err(reader.damaged("it is not a snapshot")),
+        match (&reader.array::<8>()?, kind) {
+            (MAGIC, Kind::Full) | (INCREMENT, Kind::Increment) => {}
+            (PLAIN, Kind::Full) => reader.packed = false,
+            (_, Kind::Full) => return Err(reader.damaged("it is not a snapshot")),
+            (_, Kind::Increment) => {
+                return Err(reader.damaged("it is not an increment of a snapshot"));
+            }
         }
         reader.start = u64::from_be_bytes(reader.array()?);
         Ok(reader)
@@ -228,8 +221,18 @@ impl<R: Read> Reader<R> {
         self.pairs
     }
 
-    /// The next pair; `None` once the end was reached and its sum is right.
+    /// The next pair of a full snapshot; `None` once the end was reached and its sum is
+    /// right.
     pub(super) fn next(&mut self) -> Result<Option<(Key, Versioned)>, Error> {
+        match self.next_write()? {
+            Some((key, revision, Some(value))) => Ok(Some((key, Versioned { revision, value }))),
+            Some((_, _, None)) => Err(self.damaged("a pair in it has no value")),
+            None => Ok(None),
+        }
+    }
+
+    /// The next pair; `None` once the end was reached and its sum is right.
+    pub(super) fn next_write(&mut self) -> Result<Option<Wrote>, Error> {
         if self.end.is_some() {
             return Ok(None);
         }
@@ -238,9 +241,9 @@ impl<R: Read> Reader<R> {
                 return Ok(None);
             }
             let mut rest = bytes::Reader(self.portion.get(self.at..).unwrap_or_default());
-            let pair = raw_pair(&mut rest).map(|(key, revision, value)| {
-                let value = value.into();
-                (Key::new(key), Versioned { revision, value })
+            let pair = raw_pair(self.kind, &mut rest).map(|(key, revision, value)| {
+                let value = value.map(Arc::from);
+                (Key::new(key), revision, value)
             });
             let at = self.portion.len() - rest.0.len();
             let pair = pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
@@ -259,9 +262,9 @@ impl<R: Read> Reader<R> {
         }
         let revision = u64::from_be_bytes(self.array()?);
         let key = Key::new(self.bytes(key)?);
-        let value = self.bytes(value)?.into();
+        let value = Some(self.bytes(value)?.into());
         self.pairs += 1;
-        Ok(Some((key, Versioned { revision, value })))
+        Ok(Some((key, revision, value)))
     }
 
     /// Reads the next portion. `false` once the end was reached and its sum is
@@ -286,23 +289,27 @@ impl<R: Read> Reader<R> {
 
     /// Reads it to its end. Returns the last commit it may show the work of.
     pub(super) fn verify(self) -> Result<Revision, Error> {
-        self.verify_with(|_, _| ())
+        self.verify_with(|_, _, _| ())
     }
 
-    /// The same, with a look at the key and the revision of every pair.
-    fn verify_with(mut self, mut each: impl FnMut(&[u8], Revision)) -> Result<Revision, Error> {
+    /// The same, with a look at the key and the revision of every pair, and whether it
+    /// has a value.
+    pub(super) fn verify_with(
+        mut self,
+        mut each: impl FnMut(&[u8], Revision, bool),
+    ) -> Result<Revision, Error> {
         if !self.packed {
-            while let Some((key, value)) = self.next()? {
-                each(key.as_bytes(), value.revision);
+            while let Some((key, revision, value)) = self.next_write()? {
+                each(key.as_bytes(), revision, value.is_some());
             }
             return self.end();
         }
         while self.turn()? {
             let mut rest = bytes::Reader(&self.portion);
             while !rest.0.is_empty() {
-                let pair = raw_pair(&mut rest);
+                let pair = raw_pair(self.kind, &mut rest);
                 let pair = pair.ok_or_else(|| self.damaged("a pair in it cannot be read"))?;
-                each(pair.0, pair.1);
+                each(pair.0, pair.1, pair.2.is_some());
                 self.pairs += 1;
             }
         }
@@ -356,27 +363,24 @@ impl<R: Read> Reader<R> {
 }
 
 /// Key, revision and value of the next pair of a portion.
-fn raw_pair<'a>(reader: &mut bytes::Reader<'a>) -> Option<(&'a [u8], Revision, &'a [u8])> {
-    let (key, value) = (reader.length()?, reader.length()?);
-    if key == 0 || key > MAX_KEY || value > MAX_VALUE {
+type RawPair<'a> = (&'a [u8], Revision, Option<&'a [u8]>);
+
+fn raw_pair<'a>(kind: Kind, reader: &mut bytes::Reader<'a>) -> Option<RawPair<'a>> {
+    let (key, value) = (reader.length()?, reader.u32()?);
+    let value = match (value, kind) {
+        (DELETED, Kind::Increment) => None,
+        (value, _) => Some(usize::try_from(value).ok()?),
+    };
+    if key == 0 || key > MAX_KEY || value.is_some_and(|value| value > MAX_VALUE) {
         return None;
     }
     let revision = reader.u64()?;
-    Some((reader.take(key)?, revision, reader.take(value)?))
-}
-
-/// The snapshots of a directory, newest first.
-pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let path = entry.map_err(Error::io("list", dir))?.path();
-        if path.extension().is_some_and(|found| found == EXTENSION) {
-            found.push(path);
-        }
-    }
-    // Their names are numbers of one length.
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(found)
+    let key = reader.take(key)?;
+    let value = match value {
+        Some(value) => Some(reader.take(value)?),
+        None => None,
+    };
+    Some((key, revision, value))
 }
 
 #[cfg(test)]

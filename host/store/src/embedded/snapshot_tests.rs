@@ -9,9 +9,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ringback_core::model::{Key, Revision, Versioned};
 
-use super::{Encoder, PORTION, Reader, list, open};
+use super::{Encoder, Kind, PORTION, Reader, Wrote, open};
 use crate::Store;
 use crate::embedded::archive;
+use crate::embedded::snapshots::list;
 use crate::embedded::tests::{all, test_options, work};
 use crate::embedded::{Options, Sled};
 use crate::{Error, MAX_VALUE};
@@ -19,7 +20,7 @@ use crate::{Error, MAX_VALUE};
 type Pairs = Vec<(Key, Versioned)>;
 
 fn encode(start: Revision, end: Revision, pairs: &Pairs) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), Path::new("s"), start).unwrap();
+    let mut encoder = Encoder::new(Vec::new(), Kind::Full, Path::new("s"), start).unwrap();
     for (key, value) in pairs {
         encoder.pair(key, value).unwrap();
     }
@@ -29,12 +30,30 @@ fn encode(start: Revision, end: Revision, pairs: &Pairs) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Result<(Revision, Revision, Pairs), Error> {
-    let mut reader = Reader::new(bytes, Path::new("s"))?;
+    let mut reader = Reader::new(bytes, Kind::Full, Path::new("s"))?;
     let mut pairs = Pairs::new();
     while let Some(pair) = reader.next()? {
         pairs.push(pair);
     }
     Ok((reader.start(), reader.end()?, pairs))
+}
+
+/// An increment of these writes.
+fn increment(start: Revision, end: Revision, writes: &[Wrote]) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), Kind::Increment, Path::new("i"), start).unwrap();
+    for (key, revision, value) in writes {
+        encoder.write(key, *revision, value.as_deref()).unwrap();
+    }
+    encoder.finish(end).unwrap().0
+}
+
+fn read_increment(bytes: &[u8]) -> Result<(Revision, Revision, Vec<Wrote>), Error> {
+    let mut reader = Reader::new(bytes, Kind::Increment, Path::new("i"))?;
+    let mut writes = Vec::new();
+    while let Some(write) = reader.next_write()? {
+        writes.push(write);
+    }
+    Ok((reader.start(), reader.end()?, writes))
 }
 
 /// As earlier versions wrote it.
@@ -70,9 +89,34 @@ proptest! {
     fn what_is_written_comes_back(pairs in pairs(), start in any::<u64>(), end in any::<u64>()) {
         let expected = (start, end, pairs);
         let bytes = encode(start, end, &expected.2);
-        prop_assert_eq!(Reader::new(&*bytes, Path::new("s")).unwrap().verify().unwrap(), end);
+        prop_assert_eq!(Reader::new(&*bytes, Kind::Full, Path::new("s")).unwrap().verify().unwrap(), end);
         prop_assert_eq!(&decode(&encode(start, end, &expected.2)).unwrap(), &expected);
         prop_assert_eq!(&decode(&first_form(start, end, &expected.2)).unwrap(), &expected);
+    }
+
+    #[test]
+    fn an_increment_comes_back_with_what_was_deleted(
+        pairs in pairs(),
+        deleted in vec(any::<bool>(), 30),
+        start in any::<u64>(),
+        end in any::<u64>(),
+    ) {
+        let pairs = pairs.into_iter().zip(deleted);
+        let writes: Vec<Wrote> = pairs
+            .map(|((key, pair), gone)| (key, pair.revision, (!gone).then_some(pair.value)))
+            .collect();
+        let bytes = increment(start, end, &writes);
+        prop_assert_eq!(&read_increment(&bytes).unwrap(), &(start, end, writes.clone()));
+        let mut seen = Vec::new();
+        let reader = Reader::new(&*bytes, Kind::Increment, Path::new("i")).unwrap();
+        let verified = reader.verify_with(|key, revision, is_value| {
+            seen.push((Key::new(key), revision, is_value));
+        });
+        prop_assert_eq!(verified.unwrap(), end);
+        let expected = writes.iter().map(|(key, revision, value)| {
+            (key.clone(), *revision, value.is_some())
+        });
+        prop_assert!(expected.eq(seen));
     }
 
     #[test]
@@ -83,10 +127,27 @@ proptest! {
         let found = decode(&bytes).map(|(_, _, pairs)| pairs.len());
         let noticed = matches!(found, Err(Error::Damaged { .. }));
         prop_assert!(noticed, "{found:?}");
-        let seen = Reader::new(&*bytes, Path::new("s")).and_then(Reader::verify);
+        let seen = Reader::new(&*bytes, Kind::Full, Path::new("s")).and_then(Reader::verify);
         let noticed = matches!(seen, Err(Error::Damaged { .. }));
         prop_assert!(noticed, "{seen:?}");
     }
+}
+
+#[test]
+fn one_is_not_taken_for_the_other() {
+    let check = |bytes: &[u8], kind, words: &str| {
+        let error = Reader::new(bytes, kind, Path::new("s"))
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    check(&increment(1, 2, &[]), Kind::Full, "it is not a snapshot;");
+    let words = "it is not an increment of a snapshot;";
+    check(&encode(1, 2, &Vec::new()), Kind::Increment, words);
+    // What an increment alone may say is damage in a snapshot.
+    let mut bytes = increment(1, 2, &[(Key::new(*b"a"), 1, None)]);
+    bytes[..8].copy_from_slice(b"RBSNAP2\n");
+    assert!(decode(&bytes).is_err());
 }
 
 #[test]
@@ -123,7 +184,7 @@ async fn a_store_with_a_snapshot_of_the_first_form_is_rebuilt_from_it() {
         "it is compressed"
     );
     fs::write(&path, old).unwrap();
-    assert_eq!(open(&path).unwrap().verify().unwrap(), end);
+    assert_eq!(open(Kind::Full, &path).unwrap().verify().unwrap(), end);
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     assert!(all(&Sled::open(options()).unwrap()).await == expected);
 }

@@ -22,7 +22,8 @@ use super::quiet::quietly;
 use super::rebuild;
 use super::repair;
 use super::shared::View;
-use super::snapshot;
+use super::snapshot::{self, Kind};
+use super::snapshots;
 use crate::Error;
 
 pub(super) const STATE: &str = "sled";
@@ -187,9 +188,9 @@ fn reach(options: &Options, trust: Trust) -> Result<Reached, Error> {
 }
 
 /// Whether there is a snapshot of more than nothing.
-fn holds_commits(snapshots: &Path) -> Result<bool, Error> {
-    match snapshot::list(snapshots)?.first() {
-        Some(newest) => Ok(snapshot::open(newest)?.verify()? > 0),
+fn holds_commits(folder: &Path) -> Result<bool, Error> {
+    match snapshots::list(folder)?.first() {
+        Some(newest) => Ok(snapshot::open(Kind::Full, newest)?.verify()? > 0),
         None => Ok(false),
     }
 }

@@ -19,7 +19,7 @@ use crate::embedded::disk::Disk;
 
 /// How many effects each scenario has. A new effect has to be looked at here, and
 /// has its crash points by that.
-const EFFECTS: [(&str, usize); 18] = [
+const EFFECTS: [(&str, usize); 19] = [
     ("first open", 39),
     ("open what a kill left of a first open", 38),
     ("commits", 49),
@@ -28,6 +28,7 @@ const EFFECTS: [(&str, usize); 18] = [
     ("merging runs", 42),
     ("merging runs beside checkpoints", 43),
     ("snapshot", 28),
+    ("increment", 45),
     ("clean close", 21),
     ("open after a clean close", 31),
     ("open after a kill", 38),

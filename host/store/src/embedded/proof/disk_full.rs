@@ -94,7 +94,10 @@ fn live(stage: &mut Stage) -> Result<(), Error> {
         stage.commits(&store, 1)?;
         let snapshot = store.wait(Task::Snapshot);
         stage.commits(&store, 2)?;
-        checkpoint.and(snapshot)
+        stage.fill(&store, 2)?;
+        let increment = store.wait(Task::Grow);
+        stage.commits(&store, 1)?;
+        checkpoint.and(snapshot).and(increment)
     };
     let lived = life(stage);
     if let Err(error) = &lived {

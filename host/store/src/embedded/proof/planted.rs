@@ -123,7 +123,7 @@ fn reads_see_durable_commits_only() {
 #[test]
 fn proof_planted_faults_are_caught() {
     assert!(conforms(None) && survives(None), "nothing is planted");
-    let faults: [(Plant, Catch); 18] = [
+    let faults: [(Plant, Catch); 19] = [
         (Plant::SkipJournalSync, |plant| crashes(plant, &["commits"])),
         (Plant::AcknowledgeFirst, |plant| {
             crashes(plant, &["commits"])
@@ -131,12 +131,15 @@ fn proof_planted_faults_are_caught() {
         (Plant::ApplyFirst, |plant| {
             !reads_durable_commits_only(Some(plant))
         }),
-        (Plant::PruneFirst, |plant| crashes(plant, &["snapshot"])),
+        (Plant::PruneFirst, |plant| {
+            crashes(plant, &["snapshot"]) && crashes(plant, &["increment"])
+        }),
         (Plant::CheckpointFirst, |plant| {
             crashes(plant, &["checkpoint"])
         }),
         (Plant::IgnorePreconditions, |plant| !conforms(Some(plant))),
         (Plant::MissPage, |plant| crashes(plant, &["snapshot"])),
+        (Plant::ForgetDeletes, |plant| crashes(plant, &["increment"])),
         (Plant::ReplayLate, |plant| {
             crashes(plant, &["open after a kill"])
         }),

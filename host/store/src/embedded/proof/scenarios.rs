@@ -14,7 +14,7 @@ use crate::{Commit, Error, Store as _};
 pub(super) type Play = fn(&mut Stage) -> Result<(), Error>;
 
 /// All of them, in the order in which they are told.
-pub(super) const ALL: [(&str, Play); 18] = [
+pub(super) const ALL: [(&str, Play); 19] = [
     ("first open", first_open),
     ("open what a kill left of a first open", first_open_again),
     ("commits", commits),
@@ -23,6 +23,7 @@ pub(super) const ALL: [(&str, Play); 18] = [
     ("merging runs", merge_runs),
     ("merging runs beside checkpoints", merge_runs_later),
     ("snapshot", snapshot),
+    ("increment", increment),
     ("clean close", clean_close),
     ("open after a clean close", open_after_close),
     ("open after a kill", open_after_kill),
@@ -109,6 +110,19 @@ fn snapshot(stage: &mut Stage) -> Result<(), Error> {
     stage.fill(&store, 2)?;
     stage.begin();
     store.wait(Task::Snapshot)?;
+    stage.commits(&store, 1)
+}
+
+/// The second one. A crash finds a snapshot, an increment and the journal.
+fn increment(stage: &mut Stage) -> Result<(), Error> {
+    let store = stage.open("one")?;
+    stage.fill(&store, 1)?;
+    store.wait(Task::Snapshot)?;
+    stage.fill(&store, 2)?;
+    store.wait(Task::Grow)?;
+    stage.fill(&store, 2)?;
+    stage.begin();
+    store.wait(Task::Grow)?;
     stage.commits(&store, 1)
 }
 

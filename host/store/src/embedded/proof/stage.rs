@@ -80,6 +80,8 @@ impl Stage {
             // Only the upkeep that is asked for.
             checkpoint_bytes: u64::MAX,
             snapshot_bytes: u64::MAX,
+            // What is asked for is an increment, however much of it is of use.
+            snapshot_percent: 10_000,
             merge_pairs: self.merge_pairs,
             ..test_options(&self.root.join("store"))
         }
