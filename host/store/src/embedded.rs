@@ -25,6 +25,7 @@ mod keeper;
 mod memtable;
 mod merge;
 mod options;
+mod pace;
 mod plant;
 mod quiet;
 mod rebuild;
@@ -61,6 +62,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use ringback_core::model::{Batch, Key, Versioned};
 use tokio::sync::{mpsc, oneshot};
@@ -70,6 +72,7 @@ pub use self::options::Options;
 use self::committer::{Committer, Job};
 use self::journal::Journal;
 use self::keeper::{Asker, Keeper, Task};
+use self::pace::Pace;
 use self::shared::{Shared, View, lock};
 use self::state::State;
 #[cfg(test)]
@@ -135,6 +138,7 @@ impl Sled {
             snapshot_bytes: options.snapshot_bytes,
             snapshot_percent: options.snapshot_percent,
             merge_pairs: options.merge_pairs,
+            pace: Pace::new(Instant::now()),
         };
         // Tasks sent before there is a thread just wait.
         let _ = tasks.send(Task::Prepare);

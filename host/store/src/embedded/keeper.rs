@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringback_core::model::{Key, Revision, Versioned};
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use super::base::Base;
 use super::disk::Disk;
 use super::journal::Journal;
 use super::memtable::Frozen;
+use super::pace::Pace;
 use super::plant::Plant;
 use super::quiet::quietly;
 use super::shared::Shared;
@@ -53,6 +54,9 @@ const SLICE: u64 = 16 * 1024;
 /// And how long the others have the processor and the disk for themselves then.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How long a merge that was not paid for waits before it looks whether it is calm.
+const LATER: Duration = Duration::from_millis(250);
+
 /// See the module.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
@@ -62,17 +66,18 @@ pub(super) struct Keeper {
     pub(super) snapshot_bytes: u64,
     pub(super) snapshot_percent: u64,
     pub(super) merge_pairs: u64,
+    pub(super) pace: Pace,
 }
 
 impl Keeper {
     /// Serves until every sender is gone, and hands itself back for the last
     /// checkpoint.
     pub(super) fn run(self, tasks: Receiver<Task>) -> Self {
-        let mut merges = false;
+        let mut pause = None;
         loop {
-            let task = match merges {
-                true => tasks.recv_timeout(PAUSE),
-                false => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let task = match pause {
+                Some(pause) => tasks.recv_timeout(pause),
+                None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let stopping = self.shared.stopping.load(Ordering::SeqCst);
             match task {
@@ -82,7 +87,10 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            merges = !stopping && self.merge();
+            pause = match stopping {
+                true => None,
+                false => self.merge(),
+            };
         }
         if let Some(base) = self.base() {
             base.leave_merge();
@@ -95,19 +103,23 @@ impl Keeper {
         view.as_ref().map(|view| Arc::clone(&view.base))
     }
 
-    /// Merges some of what is due. Whether there is more to do.
-    pub(super) fn merge(&self) -> bool {
+    /// Merges some of what is due, as much as the pace allows. If there is more to do,
+    /// when to go on.
+    pub(super) fn merge(&self) -> Option<Duration> {
         if self.shared.poisoned().is_some() {
-            return false;
+            return None;
         }
-        let work = || self.base().map_or(Ok(false), |base| base.merge_some(SLICE));
-        let outcome = quietly(work);
+        let base = self.base()?;
+        let (revision, runs) = (self.shared.revision(), base.runs.set().runs.len());
+        let pairs = self.pace.take(SLICE, revision, runs, Instant::now());
+        let outcome = quietly(|| base.merge_some(pairs));
         let outcome = outcome.unwrap_or_else(|_| Err(self.shared.rotten(PANICKED)));
-        outcome.unwrap_or_else(|error| {
+        let is_more = outcome.unwrap_or_else(|error| {
             self.shared.notice(&error);
             self.shared.note_upkeep(&Err(error));
             false
-        })
+        });
+        is_more.then_some(if pairs == 0 { LATER } else { PAUSE })
     }
 
     fn serve(&self, task: Task) {
@@ -171,6 +183,9 @@ impl Keeper {
             view.layers.thaw();
         }
         self.shared.set_checkpointed(upto);
+        let newest = base.runs.set().runs.first().map(|run| run.about);
+        let added = newest.filter(|about| about.level == 0);
+        self.pace.earn(added.map_or(0, |about| about.pairs));
         let merged = base.merge_small(self.merge_pairs);
         merged.inspect_err(|error| self.shared.notice(error))?;
         Ok(upto)
