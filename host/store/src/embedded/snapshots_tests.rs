@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use ringback_core::model::{Key, Versioned};
 
-use super::{Writer, newest, newest_whole, size, tidy};
+use super::{Writer, mark, newest, newest_whole, size, tidy};
 use crate::embedded::disk::Disk;
 use crate::embedded::memtable::Written;
+use crate::embedded::tally::Tally;
 use crate::embedded::tests::names;
 
 /// A full snapshot of one pair, and increments of one write each.
@@ -125,6 +126,40 @@ fn what_a_newer_one_replaces_goes() {
         "note".into(),
     ];
     assert_eq!(names(dir.path()), expected);
+}
+
+#[test]
+fn an_increment_that_reads_back_as_another_one_gets_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::default();
+    let check = |wrong: &dyn Fn(&mut Writer)| {
+        let mut writer = Writer::increment(dir.path(), (5, 9), &disk).unwrap();
+        let value = Some(Arc::from(*b"1"));
+        let (revision, place) = (7, 0);
+        let write = Written {
+            revision,
+            place,
+            value,
+        };
+        writer.write(&Key::new(*b"a"), &write).unwrap();
+        wrong(&mut writer);
+        let finished = writer.finish_increment(9, &disk);
+        let found = names(dir.path());
+        for name in &found {
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        (finished.is_ok(), found)
+    };
+    let name = format!("{:020}-{:020}.increment", 5, 9);
+    assert_eq!(check(&|_| ()), (true, vec![name.clone()]));
+    let unnamed = (false, vec![format!("{name}.new")]);
+    // A pair that is not in it, and a value where it should say that there is none.
+    assert_eq!(check(&|writer| writer.wrote.add(b"b", 8)), unnamed);
+    let deletes = |writer: &mut Writer| {
+        writer.wrote = Tally::default();
+        writer.wrote.add(b"a", mark(7, false));
+    };
+    assert_eq!(check(&deletes), unnamed);
 }
 
 #[test]
