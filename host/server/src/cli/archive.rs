@@ -142,20 +142,24 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// Whether much space could be given back: the size of the state on disk, and that
-/// of the last snapshot, which holds everything once. `None` when it is not worth a
-/// word, or nothing can be said.
+/// of the last snapshot with the increments to it, which hold everything once, and up to
+/// as much again that was replaced since. `None` when it is not worth a word, or nothing
+/// can be said.
 pub(super) fn winnable(data: &Path) -> Option<(u64, u64)> {
     let store = data.join("store");
     let state = folder_size(&store.join("sled"))?;
-    let newest = std::fs::read_dir(store.join("snapshots"))
-        .ok()?
-        .flatten()
-        .filter_map(|entry| {
-            let data = entry.metadata().ok()?;
-            Some((data.modified().ok()?, data.len()))
-        })
-        .max()?;
-    let (_, live) = newest;
+    let (mut newest, mut increments) = (None, 0_u64);
+    for entry in std::fs::read_dir(store.join("snapshots")).ok()?.flatten() {
+        let Ok(data) = entry.metadata() else { continue };
+        let path = entry.path();
+        match path.extension().and_then(|kind| kind.to_str()) {
+            Some("increment") => increments = increments.saturating_add(data.len()),
+            Some("snapshot") => newest = newest.max(Some((data.modified().ok()?, data.len()))),
+            _ => {}
+        }
+    }
+    let (_, full) = newest?;
+    let live = full.saturating_add(increments);
     let much = state > LITTLE && state > live.saturating_mul(AIR);
     (much && live > 0).then_some((state, live))
 }

@@ -218,4 +218,14 @@ fn sizes_and_what_can_be_won() {
     std::thread::sleep(std::time::Duration::from_millis(20));
     write("snapshots/0000000000000002.snapshot", 1_048_576);
     assert_eq!(winnable(folder.path()), Some((300 * 1_048_576, 1_048_576)));
+    // What was added to it counts, and not as a snapshot of its own.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let name = "snapshots/0000000000000002-0000000000000009.increment";
+    write(name, 1_048_576);
+    assert_eq!(
+        winnable(folder.path()),
+        Some((300 * 1_048_576, 2 * 1_048_576))
+    );
+    write(name, 150 * 1_048_576);
+    assert_eq!(winnable(folder.path()), None);
 }
