@@ -17,7 +17,7 @@ const RATE: u64 = 8;
 const LEAST: u64 = 4 * 1024;
 
 /// What was not needed is not saved up beyond this: it would be used all at once.
-const MOST: u64 = 256 * 1024;
+const MOST: u64 = 64 * 1024;
 
 /// With so many runs, reading takes longer than it should: no more waiting.
 const CROWD: usize = 64;
