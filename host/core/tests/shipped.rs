@@ -87,7 +87,7 @@ fn thousand() -> Vec<String> {
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     let varied = |number: usize| {
-        let text = &shipped[number % shipped.len()];
+        let text = shipped.get(number % shipped.len()).unwrap();
         let mut out = String::new();
         for line in text.lines() {
             match line.strip_prefix("name: ") {
