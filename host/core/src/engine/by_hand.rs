@@ -48,7 +48,7 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Step<Answer
     let step = runs::step_at(world, &run).map(|step| step.id.clone());
     let sentence = "somebody ended the wait";
     runs::note(tx, &mut run, step.as_deref(), "woken", sentence)?;
-    runs::put(tx, &mut run)?;
+    runs::put(tx, &run)?;
     match timer {
         Some(timer) => runs::wake(world, tx, id, &timer)?,
         None => runs::time_out(world, tx, &mut run)?,
@@ -80,7 +80,7 @@ pub(super) fn move_on(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Step<Ans
     steps::skip(&to.workflow.definition, &mut run, 0..place.cursor);
     let step = runs::step_at(world, &run).map(|step| step.id.clone());
     runs::note(tx, &mut run, step.as_deref(), "moved", &text)?;
-    runs::put(tx, &mut run)?;
+    runs::put(tx, &run)?;
     runs::tell(tx, "run.moved", &run);
     Ok(Answer::Done)
 }
@@ -219,7 +219,7 @@ pub(super) fn retry(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Step<Answe
     let step = runs::step_at(world, &run).map(|step| step.id.clone());
     let sentence = "somebody lets it go on";
     runs::note(tx, &mut run, step.as_deref(), "retried", sentence)?;
-    runs::put(tx, &mut run)?;
+    runs::put(tx, &run)?;
     runs::tell(tx, "run.retried", &run);
     tx.follow(Follow::Advance(id.clone()));
     Ok(Answer::Done)
