@@ -61,6 +61,10 @@ pub(crate) enum Planted {
     ForgetFolded,
     /// A text of which two attempts arrived looks like any other.
     KeepDoublesQuiet,
+    /// A campaign's rate lets everything leave.
+    ForgetRate,
+    /// A text leaves although its campaign is paused.
+    TextWhilePaused,
 }
 
 /// Whether this mistake is made.

@@ -7,10 +7,10 @@ use super::texts::{store, tell};
 use super::tx::Follow;
 use super::{Agent, Step, Tx, inbound, threads};
 use crate::model::{
-    Aside, Attachment, CallId, Conversation, Direction, Message, MessageId, Origin, PhoneNumber,
-    Status, keys,
+    Aside, Attachment, CallId, Conversation, Direction, InCampaign, Message, MessageId, Origin,
+    PhoneNumber, Status, keys,
 };
-use crate::workflow::{Intent, OnUnknown, Window};
+use crate::workflow::{Definition, Intent, OnUnknown, Window};
 
 /// The most characters of a text (Twilio's limit, and RevRing's).
 pub(super) const LONGEST: usize = 1_600;
@@ -33,6 +33,7 @@ pub(super) struct Draft {
     pub(super) call: Option<CallId>,
     pub(super) valid_until: Option<Timestamp>,
     pub(super) window: Option<Window>,
+    pub(super) campaign: Option<Box<InCampaign>>,
     pub(super) on_unknown: OnUnknown,
 }
 
@@ -49,8 +50,21 @@ impl Draft {
             call: None,
             valid_until: None,
             window: None,
+            campaign: None,
             on_unknown: OnUnknown::default(),
         }
+    }
+
+    /// Gives it what its workflow says of all of its texts.
+    pub(super) fn of(&mut self, definition: &Definition) {
+        self.window.clone_from(&definition.window);
+        self.campaign = definition.campaign_id().map(|id| {
+            Box::new(InCampaign {
+                id,
+                workflow: definition.id.clone(),
+                ..InCampaign::default()
+            })
+        });
     }
 }
 
@@ -89,6 +103,7 @@ pub(super) fn queue(
         timer: None,
         aside: Aside {
             window: draft.window,
+            campaign: draft.campaign,
             ..Aside::default()
         },
         created_at: tx.now,

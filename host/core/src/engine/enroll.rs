@@ -10,7 +10,7 @@ use super::groups::Place;
 use super::runs::{note, put, tell};
 use super::scope::Names;
 use super::tx::Follow;
-use super::{InService, Step, Tx, World, events, groups, leads};
+use super::{InService, Step, Tx, World, campaigns, events, groups, leads};
 use crate::model::{
     CallId, Conversation, ConversationId, Enrollment, Parent, PhoneNumber, Run, RunId, RunRef,
     RunStatus, keys,
@@ -233,6 +233,12 @@ pub(super) fn start_in(
             text: format!("{phone} opted out while it waited for its turn"),
         }));
     }
+    if !is_fan
+        && cause.item.is_none()
+        && let Some(refusal) = campaigns::holds_start(tx, definition, &cause)?
+    {
+        return Ok(Err(refusal));
+    }
     let place = match turn {
         Some(name) => Ok(Place::of(name)),
         None if is_fan => Ok(Place::default()),
@@ -312,6 +318,7 @@ pub(super) fn start_in(
         depth,
         chain,
         group: place.name,
+        campaign: definition.campaign_id(),
         cursor: 0,
         tries: 0,
         wants_rows: false,

@@ -4,12 +4,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::enroll::{self, Cause};
 use super::work;
-use super::{Step as Result, Tx, World, runs, steps};
+use super::{Step as Result, Tx, World, campaigns, runs, steps};
 use crate::model::{Fan, Run, RunStatus, Task, Waiting, keys};
 use crate::workflow::{Definition, Items, Workflow};
 
@@ -101,7 +100,7 @@ fn find(
         things: u32::try_from(things.len()).unwrap_or(u32::MAX),
         started: 0,
     });
-    pause_or_end(world, tx, run)
+    pause_or_end(world, tx, run, definition)
 }
 
 /// Starts the runs of the next slice.
@@ -113,6 +112,9 @@ fn start_some(
     items: &Items,
     mut fan: Fan,
 ) -> Result<()> {
+    if campaigns::fan_waits(tx, run, &workflow.definition)? {
+        return Ok(());
+    }
     let key = keys::things(&run.id, fan.next);
     let things: Vec<Json> = tx.get(&key)?.unwrap_or_default();
     let in_service = super::InService {
@@ -137,11 +139,16 @@ fn start_some(
     tx.delete(key);
     fan.next += 1;
     run.fan = Some(fan);
-    pause_or_end(world, tx, run)
+    pause_or_end(world, tx, run, &workflow.definition)
 }
 
 /// Comes back at once in a step of its own, or ends.
-fn pause_or_end(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run) -> Result<()> {
+fn pause_or_end(
+    world: World<'_>,
+    tx: &mut Tx<'_>,
+    run: &mut Run,
+    definition: &Definition,
+) -> Result<()> {
     let Some(fan) = run.fan else {
         return Ok(());
     };
@@ -149,7 +156,7 @@ fn pause_or_end(world: World<'_>, tx: &mut Tx<'_>, run: &mut Run) -> Result<()> 
         let outcome = format!("started {} of {}", fan.started, fan.things);
         return runs::end(world, tx, run, RunStatus::Finished, &outcome);
     }
-    let until: Timestamp = tx.now;
+    let until = campaigns::next_slice(tx.now, definition);
     let task = Task::Wake {
         run: run.id.clone(),
     };

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::events::{self, Happened, Subject};
 use super::{
-    Answer, IncomingText, Notice, Step, Tx, World, idle, runs, steps, texts, threads, turns,
+    Answer, IncomingText, Notice, Step, Tx, World, breaker, idle, runs, steps, texts, threads,
+    turns,
 };
 use crate::model::{
     Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
@@ -97,6 +98,7 @@ fn answer(
     if keyword(world, tx, message, conversation, by_provider)? {
         return Ok(Answer::Done);
     }
+    breaker::replied(tx, phone)?;
     runs::cancel_by_event(world, tx, phone, &CancelOn::Reply, "reply", None)?;
     let handed_over = tx
         .get::<Conversation>(&keys::conversation(&conversation.id))?
@@ -262,6 +264,7 @@ pub(super) fn stop(
     }
     // Who wants no texts at all does not agree to some.
     contact.consent.clear();
+    breaker::opted_out(tx, &mut contact)?;
     contact.opted_out = Some(OptOut {
         at: tx.now,
         how,

@@ -75,6 +75,10 @@ pub enum Input {
     Define(Arc<Workflow>),
     /// A workflow's file is gone.
     Undefine(String),
+    /// A person or program pauses a campaign, by its id; and why, which may be empty.
+    Pause(String, String),
+    /// A person or program lets a campaign go on, by its id.
+    Resume(String),
     /// Housekeeping: these records may be old enough to go. What is needed stays.
     Expire(Vec<Key>),
 }
@@ -498,7 +502,7 @@ pub enum Answer {
     },
     /// So many of the records named were removed.
     Expired(usize),
-    /// A run starts when those before it in its group have ended.
+    /// A run starts when those before it in its group have ended, or its campaign goes on.
     Queued,
     /// What is known of a contact: whether they became a lead by it, and the names of
     /// the fields that changed.

@@ -7,8 +7,10 @@
 //! taken on old facts is refused by the store and taken again on new ones. A
 //! command is inert: the caller performs it only after the batch is durable.
 
+mod breaker;
 mod by_hand;
 mod calls;
+mod campaigns;
 mod draft;
 mod enroll;
 mod events;
@@ -20,6 +22,7 @@ mod idle;
 mod inbound;
 mod input;
 mod leads;
+mod line;
 mod outcomes;
 mod posted;
 mod replay;
@@ -52,7 +55,7 @@ pub use setup::{
 pub use tx::{Facts, Records};
 pub use work::{Ask, Body, Compose, Http, Work, WorkResult};
 
-use crate::model::{Batch, Entry, Key, Task, Timer, keys, record};
+use crate::model::{Batch, Entry, Key, PausedBy, Task, Timer, keys, record};
 use crate::planted::{Planted, planted};
 use crate::policy::pace::Wanted;
 use tx::{Follow, Halt, Made, Step, Tx};
@@ -210,6 +213,8 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         Input::Event(event) => posted::event(world, tx, event),
         Input::Define(workflow) => schedule::define(world, tx, workflow),
         Input::Undefine(workflow) => schedule::undefine(world, tx, workflow),
+        Input::Pause(campaign, why) => campaigns::pause(tx, campaign, PausedBy::Person, why),
+        Input::Resume(campaign) => campaigns::resume(tx, campaign),
         Input::Expire(keys) => retention::expire(world, tx, keys),
     }
 }
@@ -245,6 +250,11 @@ fn timer(world: World<'_>, tx: &mut Tx<'_>, key: &Key) -> Step<Answer> {
             workflow,
             trigger,
         } => idle::due(world, tx, conversation, workflow, *trigger, key)?,
+        Task::Line { campaign } => line::serve(world, tx, campaign, key)?,
+        Task::Relabel { campaign, from } => line::relabel(world, tx, campaign, *from)?,
+        Task::Begin { campaign } => campaigns::begin(world, tx, campaign)?,
+        Task::Tally { message } => breaker::tally(world, tx, message, key)?,
+        Task::Heard { contact } => breaker::heard(world, tx, contact)?,
     }
     Ok(Answer::Done)
 }
@@ -272,6 +282,7 @@ pub fn expected(input: &Input) -> Vec<Key> {
         | Input::Replay(message)
         | Input::Dismiss(message) => vec![keys::message(message)],
         Input::Worked(run, ..) | Input::LostWork(run) => vec![keys::run(run)],
+        Input::Pause(campaign, _) | Input::Resume(campaign) => vec![keys::campaign(campaign)],
         _ => Vec::new(),
     }
 }

@@ -104,6 +104,7 @@ pub(super) fn send(tx: &mut Tx<'_>, request: &SendRequest) -> Step<Answer> {
         call: None,
         valid_until: request.valid_until,
         window: None,
+        campaign: None,
         on_unknown: request.on_unknown,
     };
     let id = texts::queue(tx, conversation, draft)?;

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde_json::json;
 
-use super::{Answer, Step, Tx, World};
+use super::{Answer, Step, Tx, World, campaigns};
 use crate::model::{Head, Key, StoredDefinition, Task, Tick, keys};
 use crate::schedule::{Cron, Firing};
 use crate::workflow::{Definition, On, Schedule, Workflow};
@@ -38,6 +38,7 @@ pub(super) fn define(world: World<'_>, tx: &mut Tx<'_>, workflow: &Arc<Workflow>
         };
         tx.put(stored, &record)?;
     }
+    campaigns::defined(tx, definition)?;
     let fired = before.as_ref().and_then(|head| head.fired);
     let dropped = set_schedules(world, tx, definition, fired)?;
     if same.is_none_or(|head| !head.active) {

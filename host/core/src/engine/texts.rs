@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 pub(super) use super::draft::{Draft, LONGEST, queue, too_long};
+use super::line::{self, Leave};
 use super::tx::Follow;
-use super::{Command, Gated, Notice, Step, Tx, World, held, idle, threads};
+use super::{Command, Gated, Notice, Step, Tx, World, breaker, held, idle, threads};
 use crate::model::{
     Attempt, Contact, Conversation, ConversationId, Key, Message, MessageId, Origin, Outcome,
     Problem, Recent, Status, Task, keys,
@@ -66,11 +67,23 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
         message.updated_at = tx.now;
         match ruling {
             Ruling::Pass => {
+                let counting = match line::ask(world, tx, &mut message, &conversation)? {
+                    Leave::Now(counting) => counting,
+                    // It keeps its place at the head of the lane, with a timer.
+                    Leave::Again => return Ok(()),
+                    Leave::InLine(joining) => {
+                        conversation.deferred.push(message.id.clone());
+                        threads::put(tx, &conversation)?;
+                        line::join(tx, message, *joining)?;
+                        continue;
+                    }
+                };
                 if !held::may_leave(world, tx, &mut message)? {
                     // It keeps its place at the head of the lane, with a timer.
                     return Ok(());
                 }
                 threads::put(tx, &conversation)?;
+                line::count(tx, counting, &mut message)?;
                 begin(world, tx, message, contact, conversation)?;
                 return Ok(());
             }
@@ -130,6 +143,9 @@ fn begin(
         at: now,
         message: message.id.clone(),
     });
+    if let Some(mine) = &message.aside.campaign {
+        breaker::texted(tx, &mut contact, mine);
+    }
     tx.put_contact(&contact)?;
     conversation.in_flight = Some(message.id.clone());
     idle::wrote(world, tx, &mut conversation, &message)?;
@@ -165,7 +181,9 @@ fn begin(
 /// It passes the gate like any other.
 pub(super) fn repeat(world: World<'_>, tx: &mut Tx<'_>, message: Message) -> Step<Option<Message>> {
     let conversation = tx.get::<Conversation>(&keys::conversation(&message.conversation))?;
-    let Some(conversation) = conversation.filter(|_| message.called_off.is_none()) else {
+    let paused = line::is_paused(tx, &message)?;
+    let Some(conversation) = conversation.filter(|_| message.called_off.is_none() && !paused)
+    else {
         return Ok(Some(message));
     };
     let contact = tx.contact(&message.contact)?;
@@ -237,6 +255,7 @@ pub(super) fn conclude(tx: &mut Tx<'_>, mut message: Message) -> Step<()> {
     if message.status != Status::Queued {
         message.aside.turn = None;
     }
+    breaker::changed(tx, &mut message)?;
     store(tx, &mut message)?;
     tell(tx, "message.status", &message);
     if let Origin::Run { run, .. } = &message.origin
@@ -280,6 +299,7 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     message.timer = None;
     message.not_before = None;
     message.status = Status::Queued;
+    line::may_ask(tx, &mut message);
     store(tx, &mut message)?;
     rejoin(tx, &message, false)
 }

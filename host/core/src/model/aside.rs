@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::InCampaign;
 use crate::workflow::Window;
 
 /// The time that a text has at its sending number ([`crate::policy::pace`]).
@@ -81,6 +82,9 @@ pub struct Aside {
     /// When its workflow lets it leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// The campaign that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Box<InCampaign>>,
     /// The short list it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Attention>,

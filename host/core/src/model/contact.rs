@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{ConversationId, MessageId, PhoneNumber, RunId};
+use super::{ConversationId, MessageId, PhoneNumber, RunId, TextedBy};
 use crate::workflow::Intent;
 
 /// The guard record of a number.
@@ -45,6 +45,9 @@ pub struct Contact {
     /// What was sent lately, to see repeats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<Recent>,
+    /// The campaign that texted them last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Box<TextedBy>>,
 }
 
 impl Contact {
@@ -62,6 +65,7 @@ impl Contact {
             threads: Vec::new(),
             runs: Vec::new(),
             recent: Vec::new(),
+            campaign: None,
         }
     }
 }

@@ -28,7 +28,11 @@
 //! | `v` | connection, provider's text id | id of our text |
 //! | `w` | workflow id | [`super::Head`]: the version in service |
 //! | `x` | a name | where the host's own housekeeping stands |
+//! | `C` | campaign id | [`super::Campaign`]: what it may do now, and who waits |
 //! | `F` | run id, number | things of a `for_each` whose runs are still to be started |
+//! | `L` | campaign id, number | id of a text that waits in the campaign's line |
+//! | `Q` | campaign id, number | [`super::Started`]: what starts when the campaign goes on |
+//! | `S` | campaign id | [`super::Score`]: what came of the campaign's texts |
 //! | `y` | phone number, event id | [`super::ContactNote`]: a line about the contact |
 //! | `z` | workflow id, group | [`super::Group`]: whose turn it is |
 //! | `z` | workflow id, group, number | what waits for its turn there |
@@ -201,6 +205,26 @@ pub fn arm(workflow: &str, step: &str, contact: &PhoneNumber) -> Key {
 /// Some of the things of a `for_each` at the top of a file.
 pub fn things(run: &RunId, number: u32) -> Key {
     key(b'F', &[run.as_str().as_bytes(), &number.to_be_bytes()])
+}
+
+/// What a campaign may do now, and who waits.
+pub fn campaign(id: &str) -> Key {
+    key(b'C', &[id.as_bytes()])
+}
+
+/// What came of a campaign's texts.
+pub fn score(campaign: &str) -> Key {
+    key(b'S', &[campaign.as_bytes()])
+}
+
+/// A text that waits in a campaign's line, by its number.
+pub fn in_campaign_line(campaign: &str, number: u64) -> Key {
+    key(b'L', &[campaign.as_bytes(), &number.to_be_bytes()])
+}
+
+/// What starts when a campaign goes on, by its number.
+pub fn starts_later(campaign: &str, number: u64) -> Key {
+    key(b'Q', &[campaign.as_bytes(), &number.to_be_bytes()])
 }
 
 /// That a step with a `once` was done under this name.

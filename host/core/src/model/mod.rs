@@ -5,6 +5,7 @@
 mod aside;
 mod batch;
 mod call;
+mod campaign;
 mod contact;
 mod conversation;
 mod feed;
@@ -22,6 +23,9 @@ mod timer;
 pub use aside::{Aside, Attention, Turn};
 pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
 pub use call::{Call, CallStatus};
+pub use campaign::{
+    Campaign, InCampaign, Marks, Pause, PausedBy, Score, Spent, Standing, Started, TextedBy,
+};
 pub use contact::{Consent, Contact, ContactNote, OptOut, OptOutSource, Recent, RunRef, Thread};
 pub use conversation::{Conversation, Handoff, LastText};
 pub use feed::{Entries, Entry, RawWebhook};

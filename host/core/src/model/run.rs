@@ -177,6 +177,9 @@ pub struct Run {
     /// The group of runs in which it has its turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The campaign that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
     /// The step it stands at: an index into the definition's list.
     pub cursor: usize,
     /// How often the step at the cursor has failed.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, MessageId, RunId};
+use super::{ConversationId, MessageId, PhoneNumber, RunId};
 
 /// A durable timer. It is stored under its due time, removed and acted on in one
 /// batch, and dropped when what it belongs to has moved on.
@@ -63,5 +63,32 @@ pub enum Task {
         workflow: String,
         /// Which of its triggers.
         trigger: usize,
+    },
+    /// The next texts of a campaign may leave.
+    Line {
+        /// The campaign's id.
+        campaign: String,
+    },
+    /// The texts that wait in a campaign's line are told why, from a number on.
+    Relabel {
+        /// The campaign's id.
+        campaign: String,
+        /// The first of them.
+        from: u64,
+    },
+    /// What waited for a campaign to go on starts.
+    Begin {
+        /// The campaign's id.
+        campaign: String,
+    },
+    /// How a text ended is counted for its campaign.
+    Tally {
+        /// The text.
+        message: MessageId,
+    },
+    /// What a contact said is counted for the campaign that texted them last.
+    Heard {
+        /// Who said it.
+        contact: PhoneNumber,
     },
 }

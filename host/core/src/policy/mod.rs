@@ -4,6 +4,7 @@
 //! number stands in [`pace`].
 
 pub mod pace;
+pub mod rate;
 mod rules;
 pub mod window;
 

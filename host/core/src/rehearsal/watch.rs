@@ -287,6 +287,10 @@ impl Watch {
                     let text = "a firing is left out: the run before it is under way";
                     self.note(now, "not_started", text.to_owned());
                 }
+                "campaign.paused" => {
+                    let text = format!("the campaign {} is {}", word("campaign"), word("reason"));
+                    self.note(now, "paused", text);
+                }
                 "conversation.released" => {
                     let text = format!("{} gives the conversation back", word("to"));
                     self.note(now, "released", text);

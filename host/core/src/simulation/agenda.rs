@@ -113,6 +113,7 @@ impl Simulation {
         }
         self.jumped = self.time + SignedDuration::from_secs(30);
         self.report.jumps += 1;
+        self.truth.campaigns.jumped();
         self.tell(format!("the clock jumps by {} s", millis / 1_000));
         let taken_up = self.first_timer().filter(|_| millis < 0 && !self.down);
         self.offset += SignedDuration::from_millis(millis);

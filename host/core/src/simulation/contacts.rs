@@ -88,6 +88,14 @@ impl Simulation {
                     self.weather();
                 }
             }
+            53 => {
+                let input = Input::Pause("spring".to_owned(), String::new());
+                self.after(0, Happening::Hook(input, 0));
+            }
+            54 | 55 => {
+                let input = Input::Resume("spring".to_owned());
+                self.after(0, Happening::Hook(input, 0));
+            }
             _ => {
                 if let Some(input) = self.open_review()? {
                     self.after(0, Happening::Hook(input, 0));

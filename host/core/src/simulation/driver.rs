@@ -60,6 +60,8 @@ pub struct Report {
     pub firings: u64,
     /// What programs told of leads.
     pub leads: u64,
+    /// Pauses of campaigns.
+    pub pauses: u64,
     /// Turns of texts that were folded.
     pub turns: u64,
     /// How much time went by, in milliseconds.
@@ -212,6 +214,8 @@ impl Simulation {
         for _ in 0..most {
             if self.agenda.is_empty() {
                 if let Some(input) = self.open_review()? {
+                    self.after(0, Happening::Hook(input, 0));
+                } else if let Some(input) = self.open_pause()? {
                     self.after(0, Happening::Hook(input, 0));
                 } else if self.only_schedules()? {
                     self.check_all()?;

@@ -11,6 +11,7 @@
 //!   instant.
 //! - I7 A run keeps the definition it began with, or was moved to by hand.
 //! - I8 A report counts for its own attempt, and a text that arrived twice is shown.
+//! - I9 A campaign keeps to its rate, and does not text while it is paused.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl Simulation {
         self.truth.ticking = matches!(input, Input::Timer(_)) && timers.iter().any(tick);
         self.note_entries(input, act)?;
         self.check_turns(act)?;
+        self.check_campaigns(act)?;
         self.check_timer(input, act)?;
         if let Input::Decide(id, _) = input {
             self.truth.resent.insert(id.clone());
@@ -175,11 +177,14 @@ impl Simulation {
                 workflow,
                 trigger,
             } => self.check_key(&keys::pending(conversation, workflow, *trigger)),
+            Task::Tally { message } => self.check_key(&keys::message(message)),
+            Task::Heard { contact } => self.check_key(&keys::contact(contact)),
+            Task::Line { .. } | Task::Relabel { .. } | Task::Begin { .. } => Ok(()),
         }
     }
 
     /// Whether a timer is there and does this.
-    fn armed(&self, timer: Option<&Key>, task: &Task) -> Result<bool, Box<Failure>> {
+    pub(super) fn armed(&self, timer: Option<&Key>, task: &Task) -> Result<bool, Box<Failure>> {
         let Some(key) = timer else {
             return Ok(false);
         };
@@ -283,8 +288,8 @@ impl Simulation {
                     && !in_flight
                     && !marked
                     && head.deferred.contains(id)
-                    && self.armed(timer, &text)?,
-                "outside the lane with a timer",
+                    && (self.armed(timer, &text)? || self.is_in_line(message)?),
+                "outside the lane with a timer, or in a line that moves",
             ),
             Status::Queued => (
                 in_lane && !in_flight && !marked && self.moves(&head)?,
@@ -384,6 +389,7 @@ impl Simulation {
     /// Checks what must hold when nothing is going to happen any more.
     pub(super) fn check_rest(&self) -> Checked {
         self.check_outside()?;
+        self.check_lines()?;
         let (from, to) = keys::table(b'o');
         for (key, _) in self.state.range(&from, &to) {
             let Some(message) = self.get::<Message>(key)? else {

@@ -78,6 +78,8 @@ fn deed(input: &Input) -> String {
             Some(contact) => format!("a program starts {} for {contact}", request.workflow),
             None => format!("a program starts {}", request.workflow),
         },
+        Input::Pause(campaign, _) => format!("a person pauses {campaign}"),
+        Input::Resume(campaign) => format!("a person lets {campaign} go on"),
         Input::Timer(_) => "a timer is due".to_owned(),
         Input::Sent(id, result) => format!("the host sees of {id}: {result:?}"),
         Input::Looked(id, finding) => format!("the host sees of {id}: {finding:?}"),

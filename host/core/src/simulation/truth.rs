@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::campaigns::Campaigns;
 use super::doubles::Reported;
 use super::driver::Simulation;
 use super::events::Outside;
@@ -50,6 +51,8 @@ pub(super) struct Truth {
     pub(super) requested: BTreeMap<String, MessageId>,
     /// What providers reported of the texts they took.
     pub(super) reported: Reported,
+    /// What campaigns did.
+    pub(super) campaigns: Campaigns,
     /// What other programs told.
     pub(super) outside: Outside,
 }

@@ -2,6 +2,7 @@
 //! comments and spacing. A run keeps the hash of the definition it began with.
 
 mod action;
+mod campaign;
 mod flow;
 mod input;
 mod lead;
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 use super::expression::{Expression, Value};
 
 pub use action::*;
+pub use campaign::*;
 pub use flow::*;
 pub use input::{BadInput, what};
 pub use lead::*;
@@ -74,6 +76,15 @@ pub struct Definition {
     /// Runs of one group, one at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+    /// What its runs and texts belong to, as the file names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// How fast its texts may leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// When it pauses itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
 }
 
 impl Definition {

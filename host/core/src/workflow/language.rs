@@ -79,6 +79,10 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number, or a text.
     CountOrText,
+    /// `20/min`
+    Times,
+    /// `> 2% of last 100`
+    TooMany,
     /// Fixed keys, or a value that stands for them.
     Short(&'static Kind, &'static [Key]),
 }

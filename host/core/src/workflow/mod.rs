@@ -25,5 +25,6 @@ pub use together::{File, together};
 
 pub(crate) use duration::seconds as duration_seconds;
 pub(crate) use known::nearest as nearest_word;
+pub(crate) use parse::slug;
 #[cfg(test)]
 pub(crate) use parse::tests::corpus;

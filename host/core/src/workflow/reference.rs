@@ -200,6 +200,8 @@ fn kind(kind: &Kind) -> String {
         Kind::Instant => "a time with its offset, such as \"2026-03-08T01:45:00-06:00\"".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::CountOrText => "a whole number or a text".to_owned(),
+        Kind::Times => "a count in a time such as 20/min, with s, min, hour or day".to_owned(),
+        Kind::TooMany => "a text such as \"> 2% of last 100\"".to_owned(),
         Kind::Short(short, _) => format!("{}, or a block of keys", self::kind(short)),
         Kind::Later => String::new(),
     }

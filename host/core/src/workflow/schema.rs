@@ -62,6 +62,10 @@ fn kind(kind: &Kind) -> Json {
         Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+ ?[smhdw]$" }),
         Kind::Count => json!({ "type": "integer", "minimum": 0 }),
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::Times => json!({ "type": "string", "pattern": "^[0-9]+ ?/ ?(s|min|hour|day)$" }),
+        Kind::TooMany => {
+            json!({ "type": "string", "pattern": "^> ?[0-9]+(\\.[0-9]{1,2})? ?% of last [0-9]+$" })
+        }
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Phone => json!({ "type": "string", "pattern": "^\\+" }),
         Kind::TimeOfDay => json!({ "type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$" }),

@@ -24,6 +24,10 @@ pub fn together(files: &[File<'_>]) -> Vec<Diagnostic> {
         // a thousand sentences and not half a million.
         let mut earlier = files.iter().take(place);
         found.extend(earlier.find_map(|earlier| twice(file, earlier)));
+        if let Some(campaign) = file.workflow.definition.campaign_id() {
+            let mut earlier = files.iter().take(place);
+            found.extend(earlier.find_map(|earlier| paced(file, earlier, &campaign)));
+        }
     }
     found
 }
@@ -81,6 +85,27 @@ fn twice(file: &File<'_>, earlier: &File<'_>) -> Option<Diagnostic> {
         return Some(warning(file, line, word, message, Some(help.to_owned())));
     }
     None
+}
+
+/// Both belong to one campaign, and say different things of it.
+fn paced(file: &File<'_>, earlier: &File<'_>, campaign: &str) -> Option<Diagnostic> {
+    let (one, two) = (&file.workflow.definition, &earlier.workflow.definition);
+    let differs = match (one.rate != two.rate, one.breaker != two.breaker) {
+        (true, _) => "rate",
+        (false, true) => "breaker",
+        (false, false) => return None,
+    };
+    if two.campaign_id().as_deref() != Some(campaign) {
+        return None;
+    }
+    let line = line_of(&file.workflow.source, "campaign:");
+    let message = format!(
+        "{} belongs to the campaign `{campaign}` as well, with another `{differs}`",
+        earlier.name
+    );
+    let help = "what is counted is counted together, and each file's texts go by its own file";
+    let help = Some(help.to_owned());
+    Some(warning(file, line, "campaign", message, help))
 }
 
 fn texts(definition: &Definition) -> bool {
@@ -237,6 +262,26 @@ mod tests {
             )
         };
         check(&[("a.yaml", &to("0")), ("b.yaml", &to("1"))], &[]);
+    }
+
+    #[test]
+    fn two_files_of_one_campaign() {
+        let file = |name: &str, rate: &str| {
+            format!(
+                "name: {name}\non: manual\ncampaign: Spring 26\n{rate}steps:\n  - send: \"x\"\n"
+            )
+        };
+        let rate = "rate: { total: 9/day }\n";
+        check(
+            &[("a.yaml", &file("A", rate)), ("b.yaml", &file("B", rate))],
+            &[],
+        );
+        check(
+            &[("a.yaml", &file("A", rate)), ("b.yaml", &file("B", ""))],
+            &[
+                "b.yaml:3:1: warning: a.yaml belongs to the campaign `spring-26` as well, with another `rate`\n  3 | campaign: Spring 26\n    | ^^^^^^^^\n  help: what is counted is counted together, and each file's texts go by its own file",
+            ],
+        );
     }
 
     #[test]

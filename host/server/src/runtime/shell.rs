@@ -241,6 +241,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Decide(..) => "decide",
         Input::Replay(_) | Input::Dismiss(_) => "replay",
         Input::Define(_) | Input::Undefine(_) => "workflow",
+        Input::Pause(..) | Input::Resume(_) => "campaign",
         Input::Lead(_) => "lead",
         Input::Webhook(_) => "webhook",
         Input::Event(_) => "event",

@@ -207,7 +207,9 @@ fn send(
         draft.number = Some(number.clone());
     }
     draft.call = run.call.clone();
-    draft.window = definition.and_then(|one| one.window.clone());
+    if let Some(definition) = definition {
+        draft.of(definition);
+    }
     let conversation = threads::open(tx, &agent.id, &phone)?;
     let message = texts::queue(tx, conversation, draft)?;
     runs::stop_waiting(tx, run);

@@ -83,7 +83,7 @@ pub(super) fn send(
         }
     }
     draft.on_unknown = send.on_unknown;
-    draft.window.clone_from(&definition.window);
+    draft.of(definition);
     draft.call = run.call.clone();
     let conversation = threads::open(tx, &agent.id, &phone)?;
     if run.agent.as_deref() == Some(agent.id.as_str()) {

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 mod by_hand;
 mod calls;
+mod campaigns;
 mod events;
 mod fan;
 mod flow;

@@ -10,6 +10,7 @@ macro_rules! snapshot {
 }
 
 mod backtests;
+mod campaigns;
 mod cases;
 mod corpus;
 mod plans;

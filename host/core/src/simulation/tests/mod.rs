@@ -54,6 +54,7 @@ fn add(sum: &mut Report, one: &Report) {
     sum.firings += one.firings;
     sum.leads += one.leads;
     sum.turns += one.turns;
+    sum.pauses += one.pauses;
     sum.millis += one.millis;
 }
 

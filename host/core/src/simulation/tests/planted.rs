@@ -15,7 +15,7 @@ const LINES: usize = 25;
 /// And of one about a text that is looked for, sent again, and reported twice.
 const DOUBLES: usize = 80;
 
-const ALL: [Planted; 26] = [
+const ALL: [Planted; 28] = [
     Planted::ForgetTexts,
     Planted::ForgetCalls,
     Planted::UnknownIsRefused,
@@ -42,6 +42,8 @@ const ALL: [Planted; 26] = [
     Planted::ReportsOnTheLast,
     Planted::KeepDoublesQuiet,
     Planted::ForgetFolded,
+    Planted::ForgetRate,
+    Planted::TextWhilePaused,
 ];
 
 /// The first seed that notices the mistake, and how.

@@ -1,4 +1,4 @@
-//! A small business under stress: two agents, five workflows, providers of all
+//! A small business under stress: two agents, six workflows, providers of all
 //! kinds, chosen by the seed.
 
 use std::sync::{Arc, LazyLock};
@@ -14,9 +14,9 @@ use crate::engine::tests::build::{
 use crate::engine::{Calls, Connection};
 use crate::workflow::expression::{Expression, Pattern, Template, Value};
 use crate::workflow::{
-    Action, Again, CancelOn, Concurrency, Definition, Handoff, Idle, Intent, Lead, LeadFilter,
-    Missed, On, OnUnknown, Overlap, Party, Schedule, Send, Set, StatusFilter, TextFilter,
-    TimeOfDay, Trigger, Wait, WaitFor, Webhook, Workflow,
+    Action, Again, Breaker, CancelOn, Concurrency, Definition, Handoff, Idle, Intent, Lead,
+    LeadFilter, Missed, On, OnUnknown, Overlap, Party, Per, Rate, Schedule, Send, Set,
+    StatusFilter, TextFilter, TimeOfDay, Times, TooMany, Trigger, Wait, WaitFor, Webhook, Workflow,
 };
 
 /// The files as they are at first, and what they may be edited to: every text of
@@ -33,6 +33,26 @@ fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
         if !mark.is_empty() {
             one.description = Some("v2".to_owned());
         }
+    };
+    let in_spring = |one: &mut Definition| {
+        let times = |count, per| Some(Times { count, per });
+        one.campaign = Some("Spring".to_owned());
+        one.rate = Some(Rate {
+            per_number: times(3, Per::Minute),
+            total: times(12, Per::Day),
+            spread: None,
+        });
+        one.breaker = Some(Breaker {
+            failure_rate: Some(TooMany {
+                above: 4_000,
+                last: 5,
+            }),
+            opt_out_rate: Some(TooMany {
+                above: 5_000,
+                last: 4,
+            }),
+            notify: Some("ann".to_owned()),
+        });
     };
     let answers = Action::Handoff(Handoff {
         to: "ann".to_owned(),
@@ -69,6 +89,7 @@ fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
         |one| {
             described(one);
             one.cancel_on = vec![CancelOn::Reply];
+            in_spring(one);
         },
     );
     let by_desk = |body| send_with(body, &|send| send.agent = Some("desk".to_owned()));
@@ -92,6 +113,7 @@ fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
         |one| {
             described(one);
             one.intent = Intent::Marketing;
+            in_spring(one);
             one.cancel_on = vec![CancelOn::Reply, CancelOn::OptOut];
         },
     );

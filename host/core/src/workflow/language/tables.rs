@@ -5,7 +5,7 @@ mod actions;
 mod cases;
 mod triggers;
 
-use super::{Key, Kind, key, later, required};
+use super::{Key, Kind, Names, key, later, required};
 
 pub(crate) use actions::ACTIONS;
 pub(crate) use cases::CASE;
@@ -81,9 +81,21 @@ pub(crate) static FILE: &[Key] = &[
         Kind::Block(CONCURRENCY),
         "Runs of one group, one at a time.",
     ),
-    later("rate"),
-    later("breaker"),
-    later("campaign"),
+    key(
+        "campaign",
+        Kind::Text,
+        "What its runs and texts belong to; counts, rate and pauses are those of the campaign, whichever of its files texts. Without it, a file with rate or breaker is a campaign of its own.",
+    ),
+    key(
+        "rate",
+        Kind::Block(RATE),
+        "How fast its texts may leave; the others wait in line, and those who wait longest go first.",
+    ),
+    key(
+        "breaker",
+        Kind::Block(BREAKER),
+        "When the campaign pauses itself, until a person resumes it: no new runs, and texts wait. Each is judged as soon as so many are bad that the rest of the last N cannot make up for them.",
+    ),
     later("secrets"),
     key(
         "tests",
@@ -123,6 +135,42 @@ static CONCURRENCY: &[Key] = &[
         "on_new",
         Kind::Choice(&["queue", "restart", "drop"]),
         "What happens when another one would start: it waits (at most 100 do), takes the place of the one under way, or does not start. Without it: queue.",
+    ),
+];
+
+static RATE: &[Key] = &[
+    key(
+        "per_number",
+        Kind::Times,
+        "From any one of our numbers. 20/min is a text every 3 seconds; a day is counted.",
+    ),
+    key(
+        "total",
+        Kind::Times,
+        "From all of them together. A day is one of the zone of window, else of the business.",
+    ),
+    key(
+        "spread",
+        Kind::Choice(&["even"]),
+        "even spreads a day's total over the hours in which its texts may leave. Without it: as fast as they may.",
+    ),
+];
+
+static BREAKER: &[Key] = &[
+    key(
+        "opt_out_rate",
+        Kind::TooMany,
+        "How many of the people whom it texted may opt out, within 30 days of its last text to them.",
+    ),
+    key(
+        "failure_rate",
+        Kind::TooMany,
+        "How many of its texts may fail, or not arrive.",
+    ),
+    key(
+        "notify",
+        Kind::Name(Names::People),
+        "The person who is told.",
     ),
 ];
 

@@ -12,7 +12,7 @@ use super::rules::{
     cancel_on, concurrency, enroll, intent, nobody_to_text, reply_twice, slug, window,
 };
 use super::steps::{self, Drafts};
-use super::{flow, names};
+use super::{campaign, flow, names};
 
 /// The version of the definition's structure.
 const FORMAT: u32 = 1;
@@ -108,6 +108,9 @@ pub(crate) fn read(reader: &mut Reader<'_>, tree: &Node) -> Option<Document> {
         on_delete: record.choice("on_delete").unwrap_or_default(),
         requires_consent: record.choice("requires_consent"),
         concurrency: concurrency(&mut record),
+        campaign: campaign::name(reader, &mut record),
+        rate: campaign::rate(reader, &mut record),
+        breaker: campaign::breaker(reader, &mut record),
     };
     let tests = match written("tests") {
         Some((_, node)) => cases::list(reader, node, &definition),

@@ -3,6 +3,7 @@
 //! the language, the reading of single values in `reader`.
 
 mod build;
+mod campaign;
 mod cases;
 mod document;
 mod flow;
@@ -12,6 +13,8 @@ mod reader;
 mod rules;
 mod steps;
 mod values;
+
+pub(crate) use rules::slug;
 
 use std::borrow::Cow;
 

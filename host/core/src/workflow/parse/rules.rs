@@ -195,7 +195,7 @@ pub(super) fn nobody_to_text(
 }
 
 /// `Missed-call text-back` is `missed-call-text-back`.
-pub(super) fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
         if c.is_alphanumeric() {

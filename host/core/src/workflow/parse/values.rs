@@ -4,11 +4,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use super::super::definition::{
-    Awaited, DayWindow, FieldType, InputKind, InputType, TimeOfDay, Trigger,
+    Awaited, DayWindow, FieldType, InputKind, InputType, TimeOfDay, Times, TooMany, Trigger,
 };
 use super::super::duration::{self, short};
 use super::super::language::{Kind, RESULTS};
 use super::super::yaml::{Kind as Yaml, Node, Span};
+use super::campaign;
 use super::forms::marked;
 use super::reader::{Reader, Record};
 use crate::workflow::expression::{Expression, Pattern, Template, Value};
@@ -36,6 +37,8 @@ pub(crate) enum Datum {
     Events(Vec<Awaited>, Option<u64>),
     Instant(jiff::Timestamp),
     Flag(bool),
+    Times(Times),
+    TooMany(TooMany),
     /// There, but not as it should be; a message was given.
     Refused,
 }
@@ -74,6 +77,8 @@ take! {
     triggers: Triggers -> Vec<Trigger>,
     instant: Instant -> jiff::Timestamp,
     flag: Flag -> bool,
+    times: Times -> Times,
+    too_many: TooMany -> TooMany,
 }
 
 impl Record {
@@ -189,6 +194,8 @@ impl Reader<'_> {
                 .filter(|share| (0.0..=1.0).contains(share))
                 .map(Datum::Share)
                 .ok_or_else(|| format!("`{key}` must be a number from 0 to 1, not `{}`", short(text))),
+            Kind::Times => campaign::times(text).map(Datum::Times),
+            Kind::TooMany => campaign::too_many(text).map(Datum::TooMany),
             Kind::Choice(words) => match words.iter().find(|word| **word == text) {
                 Some(word) => Ok(Datum::Choice(word)),
                 None => {

@@ -99,6 +99,8 @@ impl Reader<'_> {
             Some("a `[` or `{` is not closed, or a text that begins with one needs quotes")
         } else if info.contains("quoted scalar") {
             Some("a quote is not closed")
+        } else if info.contains("block scalar") {
+            Some("a text that begins with `>` or `|` must stand in quotes: \"> 2% of last 100\"")
         } else {
             None
         };

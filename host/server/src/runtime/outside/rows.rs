@@ -92,7 +92,9 @@ pub(crate) fn of_file(folder: &Path, rows: &Rows) -> Result<Value, String> {
 fn one(folder: &Path, rows: &Rows) -> Result<Vec<Value>, String> {
     match rows {
         Rows::Leads { .. } => Err("leads stand in no file".to_owned()),
-        Rows::Csv { path } => table::read(&text(folder, path)?).map_err(|error| format!("{path}: {error}")),
+        Rows::Csv { path } => {
+            table::read(&text(folder, path)?).map_err(|error| format!("{path}: {error}"))
+        }
         Rows::Json { path } => {
             let found: Value = serde_json::from_str(&text(folder, path)?)
                 .map_err(|error| format!("{path}: {error}"))?;

@@ -86,6 +86,29 @@ fn steps_and_actions() {
 }
 
 #[test]
+fn campaigns() {
+    let of = |keys: &str| format!("name: a\non: manual\n{keys}\nsteps:\n  - stop: x\n");
+    let files = [
+        of("campaign: '!!'"),
+        of("campaign: [a]"),
+        of("rate: 20/min"),
+        of("rate: {}"),
+        of("rate: { spread: even }"),
+        of("rate: { spread: even, total: 20/min }"),
+        of("rate: { spread: fast, total: 250 }"),
+        of("rate: { per_number: 0/min, total: 99999999999/day }"),
+        of("rate: { per_number: 20/minute, totl: x/day }"),
+        of("rate: { per_number: '{{ vars.n }}/min' }"),
+        of("breaker:"),
+        of("breaker: { notify: on-call }"),
+        of("breaker: { opt_out_rate: 2%, failure_rate: '> 0% of last 100', notify: nobody }"),
+        of("breaker: { opt_out_rate: '> 101% of last 100', failure_rate: '> 5% of last 0' }"),
+        of("breaker:\n  opt_out_rate: > 2% of last 100\n  failure_rate: '> 5% of last 1000000'"),
+    ];
+    snapshot!(told(&files.each_ref().map(String::as_str)));
+}
+
+#[test]
 fn events() {
     let on = |on: &str| format!("name: a\non: {on}\nsteps:\n  - stop: x\n");
     let files = [

@@ -97,6 +97,9 @@ intent: marketing
 enroll: { key: "spring-2026:{{ contact.phone }}", again: never }
 cancel_on: [reply, opt_out, handoff]
 on_delete: cancel
+campaign: spring-2026
+rate: { per_number: 20/min, total: 250/day, spread: even }
+breaker: { opt_out_rate: "> 2% of last 100", failure_rate: "> 5.5% of last 100" }
 steps:
   - name: The first text
     send:
