@@ -59,6 +59,8 @@ pub(crate) enum Planted {
     ReportsOnTheLast,
     /// Of the texts of a turn only the first is kept.
     ForgetFolded,
+    /// A draft that nobody approved in time leaves, whatever its file says.
+    DraftsLeave,
     /// A text of which two attempts arrived looks like any other.
     KeepDoublesQuiet,
     /// A campaign's rate lets everything leave.

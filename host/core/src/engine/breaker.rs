@@ -22,7 +22,8 @@ fn standing(status: Status) -> Option<Standing> {
         Status::Delivered => Some(Standing::Delivered),
         Status::Undelivered | Status::Failed => Some(Standing::Failed),
         Status::Expired | Status::Canceled | Status::Skipped => Some(Standing::Dropped),
-        Status::Scheduled
+        Status::PendingApproval
+        | Status::Scheduled
         | Status::Queued
         | Status::Sending
         | Status::Unknown

@@ -39,6 +39,10 @@ pub(super) fn wake(world: World<'_>, tx: &mut Tx<'_>, id: &RunId) -> Step<Answer
             let text = "it waits until its text is sent; `ringback why` says what holds that";
             return Ok(refused("not_waiting", text));
         }
+        Some(Waiting::Approval { by, .. }) => {
+            let text = format!("it waits until {by} approves its text; answer that");
+            return Ok(refused("not_waiting", text));
+        }
         Some(_) => {
             let text = "what it waits for comes from outside and ends by itself";
             return Ok(refused("not_waiting", text));

@@ -74,9 +74,22 @@ pub(super) fn queue(
     mut conversation: Conversation,
     draft: Draft,
 ) -> Step<MessageId> {
-    let id = tx.ids.message();
-    let mut message = Message {
-        id: id.clone(),
+    let mut message = record(tx, &conversation, draft);
+    let id = message.id.clone();
+    store(tx, &mut message)?;
+    tx.put(keys::place(&conversation.id, &id), &())?;
+    tell(tx, "message.queued", &message);
+    conversation.lane.push(id.clone());
+    conversation.last_at = tx.now;
+    threads::put(tx, &conversation)?;
+    tx.follow(Follow::Pump(conversation.id));
+    Ok(id)
+}
+
+/// The text that a draft becomes, nowhere yet.
+pub(super) fn record(tx: &mut Tx<'_>, conversation: &Conversation, draft: Draft) -> Message {
+    Message {
+        id: tx.ids.message(),
         direction: Direction::Outbound,
         conversation: conversation.id.clone(),
         agent: conversation.agent.clone(),
@@ -108,13 +121,5 @@ pub(super) fn queue(
         },
         created_at: tx.now,
         updated_at: tx.now,
-    };
-    store(tx, &mut message)?;
-    tx.put(keys::place(&conversation.id, &id), &())?;
-    tell(tx, "message.queued", &message);
-    conversation.lane.push(id.clone());
-    conversation.last_at = tx.now;
-    threads::put(tx, &conversation)?;
-    tx.follow(Follow::Pump(conversation.id));
-    Ok(id)
+    }
 }

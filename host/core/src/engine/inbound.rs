@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::events::{self, Happened, Subject};
 use super::{
-    Answer, IncomingText, Notice, Step, Tx, World, breaker, idle, runs, steps, texts, threads,
-    turns,
+    Answer, IncomingText, Notice, Step, Tx, World, approvals, breaker, idle, runs, steps, texts,
+    threads, turns,
 };
 use crate::model::{
     Contact, Conversation, Direction, Message, MessageId, OptOut, OptOutSource, Origin,
@@ -95,6 +95,9 @@ fn answer(
     by_provider: Option<Keyword>,
 ) -> Step<Answer> {
     let phone = &message.contact;
+    if by_provider.is_none() && approvals::by_text(world, tx, message)? {
+        return Ok(Answer::Done);
+    }
     if keyword(world, tx, message, conversation, by_provider)? {
         return Ok(Answer::Done);
     }

@@ -61,6 +61,8 @@ pub enum Input {
     OptOut(PhoneNumber, bool, OptOutSource),
     /// A person decides what became of a text that stayed unknown.
     Decide(MessageId, Decide),
+    /// A person answers whether a text that waits for approval may be sent.
+    Approve(MessageId, Approve),
     /// A text that failed is sent again, and one that is held tries at once.
     Replay(MessageId),
     /// Somebody saw that a text failed, and leaves it at that.
@@ -402,6 +404,22 @@ pub enum Decide {
     Resend,
     /// It was not, and shall not be.
     Drop,
+}
+
+/// A person's word on a text that waits for approval. Whoever may use the way that it
+/// comes on may answer: `by` is kept, and not compared with the name in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approve {
+    /// Who answers, for the record.
+    pub by: String,
+    /// Whether it may be sent.
+    pub send: bool,
+    /// Other words, where it may be sent; none leaves it as it is. They are the
+    /// person's own: neither the guard nor `max_segments` of the step is asked, only
+    /// the longest text that there is.
+    pub body: Option<String>,
+    /// Why it may not.
+    pub reason: Option<String>,
 }
 
 /// Something to be done outside, after the batch is durable.

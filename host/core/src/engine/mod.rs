@@ -7,6 +7,7 @@
 //! taken on old facts is refused by the store and taken again on new ones. A
 //! command is inert: the caller performs it only after the batch is durable.
 
+mod approvals;
 mod breaker;
 mod by_hand;
 mod calls;
@@ -206,6 +207,7 @@ fn handle(world: World<'_>, tx: &mut Tx<'_>, input: &Input) -> Step<Answer> {
         }
         Input::OptOut(phone, out, how) => inbound::opt_out_by_api(world, tx, phone, *out, *how),
         Input::Decide(message, decision) => unknown::decided(world, tx, message, *decision),
+        Input::Approve(message, given) => approvals::answered(tx, message, given),
         Input::Replay(message) => replay::again(world, tx, message),
         Input::Dismiss(message) => replay::dismiss(tx, message),
         Input::Lead(request) => leads::told_of(tx, request),
@@ -279,6 +281,7 @@ pub fn expected(input: &Input) -> Vec<Key> {
         | Input::Looked(message, _)
         | Input::LostText(message)
         | Input::Decide(message, _)
+        | Input::Approve(message, _)
         | Input::Replay(message)
         | Input::Dismiss(message) => vec![keys::message(message)],
         Input::Worked(run, ..) | Input::LostWork(run) => vec![keys::run(run)],

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub use sweep::{Page, Sweep};
 
 use super::requests::Taken;
-use super::{Answer, Retention, Step, Tx, World};
+use super::{Answer, Retention, Step, Tx, World, approvals};
 use crate::model::{
     Binding, Call, CallId, Contact, Conversation, Direction, Enrollment, EventId, Head, Key,
     Message, MessageId, Origin, Pending, Run, RunId, RunStatus, Status, StoredBinding,
@@ -226,6 +226,7 @@ fn expire_texts<'k>(
         if let Some(listed) = text.aside.listed {
             tx.delete(keys::attention(listed, &text.id));
         }
+        approvals::forget(tx, text)?;
         tx.delete(keys::message(&text.id));
         removed += 1;
     }

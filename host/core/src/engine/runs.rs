@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::steps::May;
 use super::tx::Follow;
-use super::{Answer, Step, Tx, World, by_hand, fan, firing, groups, steps, texts, work};
+use super::{Answer, Step, Tx, World, approvals, by_hand, fan, firing, groups, steps, texts, work};
 use crate::model::{
     Enrollment, Key, Message, MessageId, Note, Parent, PhoneNumber, Run, RunId, RunStatus, Status,
     Waiting, keys,
@@ -155,7 +155,7 @@ pub(super) fn stop_waiting(tx: &mut Tx<'_>, run: &mut Run) {
             | Waiting::Runs { timer, .. }
             | Waiting::Call { timer, .. },
         ) => tx.drop_timer(timer),
-        Some(Waiting::Text { .. }) | None => {}
+        Some(Waiting::Text { .. } | Waiting::Approval { .. }) | None => {}
     }
 }
 
@@ -219,11 +219,12 @@ pub(super) fn resume(
     let Some(mut run) = tx.get::<Run>(&keys::run(id))? else {
         return Ok(());
     };
-    if run.waiting
-        != Some(Waiting::Text {
-            message: message.clone(),
-        })
-    {
+    let for_it = matches!(
+        &run.waiting,
+        Some(Waiting::Text { message: one } | Waiting::Approval { message: one, .. })
+            if one == message
+    );
+    if !for_it {
         return Ok(());
     }
     let Some(text) = tx.get::<Message>(&keys::message(message))? else {
@@ -251,7 +252,10 @@ pub(super) fn resume(
     {
         return fail(world, tx, &mut run, &sentence);
     }
-    let result = json!({
+    if let Some(problem) = approvals::failure(&text) {
+        return fail_for(world, tx, &mut run, &problem, May::Nothing);
+    }
+    let mut result = json!({
         "ok": ok,
         "error": reason.filter(|_| !ok),
         "at": tx.now,
@@ -262,6 +266,7 @@ pub(super) fn resume(
         "reason": text.reason,
         "segments": text.segments,
     });
+    approvals::add_to(&mut result, &text);
     pass(world, tx, &mut run, result)
 }
 
@@ -274,7 +279,9 @@ pub(super) fn end(
     outcome: &str,
 ) -> Step<()> {
     match &run.waiting {
-        Some(Waiting::Text { message }) => texts::call_off(tx, &message.clone(), outcome)?,
+        Some(Waiting::Text { message } | Waiting::Approval { message, .. }) => {
+            texts::call_off(tx, &message.clone(), outcome)?;
+        }
         Some(Waiting::Runs { runs, .. }) => {
             let runs = runs.clone();
             cancel_branches(world, tx, &runs, outcome)?;

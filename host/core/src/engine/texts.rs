@@ -5,10 +5,10 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-pub(super) use super::draft::{Draft, LONGEST, queue, too_long};
+pub(super) use super::draft::{Draft, LONGEST, queue, record, too_long};
 use super::line::{self, Leave};
 use super::tx::Follow;
-use super::{Command, Gated, Notice, Step, Tx, World, breaker, held, idle, threads};
+use super::{Command, Gated, Notice, Step, Tx, World, approvals, breaker, held, idle, threads};
 use crate::model::{
     Attempt, Contact, Conversation, ConversationId, Key, Message, MessageId, Origin, Outcome,
     Problem, Recent, Status, Task, keys,
@@ -63,7 +63,7 @@ pub(super) fn pump(world: World<'_>, tx: &mut Tx<'_>, id: &ConversationId) -> St
             setup: world.setup,
         };
         let (ruling, verdicts) = policy::gate(&known, tx.now);
-        message.verdicts = verdicts;
+        message.verdicts = approvals::with_approval(&message, verdicts);
         message.updated_at = tx.now;
         match ruling {
             Ruling::Pass => {
@@ -292,11 +292,17 @@ pub(super) fn due(_world: World<'_>, tx: &mut Tx<'_>, id: &MessageId, timer: &Ke
     let Some(mut message) = tx.get::<Message>(&keys::message(id))? else {
         return Ok(());
     };
-    let waits = matches!(message.status, Status::Scheduled | Status::Queued);
+    let waits = matches!(
+        message.status,
+        Status::Scheduled | Status::Queued | Status::PendingApproval
+    );
     if !waits || message.timer.as_ref() != Some(timer) {
         return Ok(());
     }
     message.timer = None;
+    if message.status == Status::PendingApproval {
+        return approvals::due(tx, message);
+    }
     message.not_before = None;
     message.status = Status::Queued;
     line::may_ask(tx, &mut message);
@@ -314,7 +320,10 @@ pub(super) fn call_off(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Step<()
         message.called_off = Some(reason.to_owned());
         return store(tx, &mut message);
     }
-    if !matches!(message.status, Status::Scheduled | Status::Queued) {
+    if !matches!(
+        message.status,
+        Status::Scheduled | Status::Queued | Status::PendingApproval
+    ) {
         return Ok(());
     }
     leave_lane(tx, &mut message)?;

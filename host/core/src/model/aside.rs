@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::InCampaign;
+use super::{Approval, InCampaign};
 use crate::workflow::Window;
 
 /// The time that a text has at its sending number ([`crate::policy::pace`]).
@@ -26,6 +26,8 @@ pub struct Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attention {
+    /// A person has yet to approve it.
+    PendingApproval,
     /// Nobody knows what became of it, and a person decides.
     NeedsReview,
     /// Nobody knows yet what became of it; it is being found out.
@@ -44,6 +46,7 @@ impl Attention {
     /// The word in keys and in every API.
     pub fn word(self) -> &'static str {
         match self {
+            Self::PendingApproval => "pending_approval",
             Self::NeedsReview => "needs_review",
             Self::Unknown => "unknown",
             Self::Failed => "failed",
@@ -85,6 +88,9 @@ pub struct Aside {
     /// The campaign that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<InCampaign>>,
+    /// Who sees it before it is sent, and what they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
     /// The short list it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Attention>,

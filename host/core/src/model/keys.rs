@@ -28,6 +28,7 @@
 //! | `v` | connection, provider's text id | id of our text |
 //! | `w` | workflow id | [`super::Head`]: the version in service |
 //! | `x` | a name | where the host's own housekeeping stands |
+//! | `A` | phone number, letters | id of the text that a person answers with these letters |
 //! | `C` | campaign id | [`super::Campaign`]: what it may do now, and who waits |
 //! | `F` | run id, number | things of a `for_each` whose runs are still to be started |
 //! | `L` | campaign id, number | id of a text that waits in the campaign's line |
@@ -230,6 +231,11 @@ pub fn starts_later(campaign: &str, number: u64) -> Key {
 /// That a step with a `once` was done under this name.
 pub fn once(workflow: &str, name: &str) -> Key {
     key(b'n', &[workflow.as_bytes(), &digest(&[name])])
+}
+
+/// Which text a person means who answers with these letters.
+pub fn approval(person: &PhoneNumber, code: &str) -> Key {
+    key(b'A', &[person.as_str().as_bytes(), code.as_bytes()])
 }
 
 /// The place of a text in its conversation.

@@ -22,6 +22,8 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A person has yet to approve it.
+    PendingApproval,
     /// The gate let it through, but not yet.
     Scheduled,
     /// Waits for its turn in the conversation, or for another try.
@@ -56,6 +58,7 @@ impl Status {
     /// The word used in every API.
     pub fn word(self) -> &'static str {
         match self {
+            Self::PendingApproval => "pending_approval",
             Self::Scheduled => "scheduled",
             Self::Queued => "queued",
             Self::Sending => "sending",
@@ -77,7 +80,7 @@ impl Status {
     /// `delivered` may correct `undelivered`.
     pub fn rank(self) -> u8 {
         match self {
-            Self::Scheduled | Self::Queued => 0,
+            Self::PendingApproval | Self::Scheduled | Self::Queued => 0,
             Self::Sending | Self::Unknown | Self::NeedsReview => 1,
             Self::Accepted => 2,
             Self::Sent => 3,
@@ -91,7 +94,7 @@ impl Status {
     pub fn settled(self) -> bool {
         !matches!(
             self,
-            Self::Scheduled | Self::Queued | Self::Sending | Self::Unknown
+            Self::PendingApproval | Self::Scheduled | Self::Queued | Self::Sending | Self::Unknown
         )
     }
 
@@ -350,6 +353,7 @@ impl Message {
     /// The short list it belongs into, as it stands.
     pub fn attention(&self) -> Option<Attention> {
         match self.status {
+            Status::PendingApproval => Some(Attention::PendingApproval),
             Status::NeedsReview => Some(Attention::NeedsReview),
             Status::Unknown => Some(Attention::Unknown),
             Status::Failed if !self.aside.dismissed => Some(Attention::Failed),

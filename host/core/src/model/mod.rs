@@ -2,6 +2,7 @@
 //! and the batch that writes them. Plain data; what happens to it is decided in
 //! `policy` and `engine`.
 
+mod approval;
 mod aside;
 mod batch;
 mod call;
@@ -20,6 +21,7 @@ mod run;
 mod secret;
 mod timer;
 
+pub use approval::{Answered, Approval, Told};
 pub use aside::{Aside, Attention, Turn};
 pub use batch::{Batch, Key, Precondition, Revision, State, Versioned};
 pub use call::{Call, CallStatus};

@@ -47,6 +47,16 @@ pub enum Waiting {
         /// The text.
         message: MessageId,
     },
+    /// A person's word on a text, which then leaves or does not.
+    Approval {
+        /// The text; how long they have stands there, with the timer.
+        message: MessageId,
+        /// Who is asked: a name of `[people]`.
+        by: String,
+        /// How long they have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// Another try at the step at the cursor, which failed.
     Retry {
         /// When.

@@ -7,6 +7,7 @@
 //! the reader of rows that the caller may hand in: nothing can be sent, asked or
 //! written.
 
+mod approvals;
 mod backtest;
 mod judge;
 mod outside;

@@ -46,6 +46,9 @@ impl Watch {
             deferred: Vec::new(),
             entry: None,
         });
+        // Whoever approves a text may change it.
+        sent.body.clone_from(&message.body);
+        sent.segments = message.segments;
         sent.status = message.status;
         sent.reason = reason(message);
         let to = (message.contact != self.contact).then(|| self.who(&message.contact));

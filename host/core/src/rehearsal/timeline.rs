@@ -72,7 +72,15 @@ impl Watch {
             let (to, reason) = handoffs.remove(0);
             self.handoff(note.at, to, reason);
         }
+        let asked = run.and_then(|run| match &run.waiting {
+            Some(Waiting::Approval { message, by, until }) => {
+                let draft = texts.iter().find(|one| one.id == *message)?;
+                Some((by.clone(), *until, draft.body.clone()))
+            }
+            _ => None,
+        });
         let waiting = run.and_then(|run| run.waiting.as_ref()).filter(|_| last);
+        let unsent = note.text.ends_with("not sent");
         let (until, body) = match (note.what.as_str(), waiting) {
             ("waits", Some(Waiting::Time { until, .. })) => (Some(*until), "waits".to_owned()),
             ("waits", Some(Waiting::Event { until, .. })) => {
@@ -83,6 +91,13 @@ impl Watch {
                 (None, "waits for its branches".to_owned())
             }
             ("waits", _) => (None, format!("waits {}", note.text)),
+            ("held", _) if asked.is_some() => {
+                let (by, until, draft) = asked.unwrap_or_default();
+                (until, format!("waits for approval by {by}\n{draft}"))
+            }
+            ("approved", _) if self.unsaid => {
+                (None, format!("{} (nothing else is said)", note.text))
+            }
             ("started", _) => (None, started(run)),
             // Ids of runs are of no use here.
             ("called", _) => {
@@ -105,7 +120,9 @@ impl Watch {
         );
         let quiet = match note.what.as_str() {
             "waits" => outside,
-            "answered" | "handed_over" | "done" => true,
+            "answered" | "handed_over" | "done" | "rejected" => true,
+            // It is said of the text.
+            "unanswered" => unsent,
             _ => about_text,
         };
         let mut entry = self.entry(note.at, By::Note, &note.what, body);

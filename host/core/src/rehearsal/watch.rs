@@ -53,6 +53,8 @@ pub(super) struct Watch {
     pub(super) everybody: bool,
     /// Whether only texts are counted, and no entries made.
     pub(super) quiet: bool,
+    /// Whether somebody approves a text because the plan says nothing of it.
+    pub(super) unsaid: bool,
     pub(super) entries: Vec<Entry>,
     pub(super) texts: BTreeMap<MessageId, Sent>,
     pub(super) seen: BTreeMap<RunId, Seen>,
@@ -105,6 +107,7 @@ impl Watch {
             met: false,
             everybody: workflow.definition.for_each.is_some(),
             quiet: false,
+            unsaid: false,
             entries: Vec::new(),
             texts: BTreeMap::new(),
             seen: BTreeMap::new(),

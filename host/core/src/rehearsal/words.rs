@@ -8,7 +8,8 @@ use crate::engine::Setup;
 use crate::model::PhoneNumber;
 use crate::sms;
 use crate::workflow::{
-    CallEnd, Fate, Happening, Later, On, Starting, When, Workflow, duration_seconds, nearest_word,
+    Approving, CallEnd, Fate, Happening, Later, On, Starting, When, Workflow, duration_seconds,
+    nearest_word,
 };
 
 /// What was written, not yet read.
@@ -28,6 +29,8 @@ pub struct Words<'w> {
     /// `delivered`, `undelivered`, `failed`, `refused`; `1d: failed` from then on the
     /// last text.
     pub deliver: &'w [String],
+    /// `5m: reject`, `send`, `none`: what somebody answers who has to approve a text.
+    pub approvals: &'w [String],
     /// When it begins: RFC 3339, or a wall clock of the business.
     pub at: Option<&'w str>,
     /// The contact's number.
@@ -103,6 +106,22 @@ impl Plan {
                 }
             };
             let what = Happening::Call(end);
+            plan.then.push(Later { when, what });
+        }
+        for approval in words.approvals {
+            let example = "--approve \"5m: reject\"";
+            let (when, text) = timed("--approve", approval, example, setup)?;
+            let said = match text {
+                "send" => Approving::Send { body: None },
+                "reject" => Approving::Reject { reason: None },
+                "none" => Approving::Nobody,
+                other => {
+                    return Err(format!(
+                        "--approve {approval:?}: the answer is send, reject or none, not {other:?}"
+                    ));
+                }
+            };
+            let what = Happening::Approve(said);
             plan.then.push(Later { when, what });
         }
         for deliver in words.deliver {

@@ -2,7 +2,7 @@
 //! that takes every text. What the host does with an input, as `runtime/shell.rs`
 //! of the server does it; but nothing here reaches outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +21,7 @@ use crate::model::{
     Batch, CallId, Contact, Key, MessageId, OptOut, OptOutSource, State, Task, Timer, keys, record,
 };
 use crate::policy::pace::Pace;
-use crate::workflow::{Fate, Happening, Later, On, Starting, Workflow};
+use crate::workflow::{Approving, Fate, Happening, Later, On, Starting, Workflow};
 
 /// The most that happens in one rehearsal, or for each event of a backtest.
 pub(super) const MOST: usize = 20_000;
@@ -43,6 +43,8 @@ pub(super) enum Deed {
     Begin(Box<(Person, Option<String>, Starting)>),
     /// Somebody does something.
     Happens(Happening),
+    /// Somebody answers who was asked to approve a text; none is the usual answer.
+    Answers(MessageId, Option<Approving>),
     /// A phone that we let ring.
     Rings(CallId, CallOutcome),
 }
@@ -77,6 +79,9 @@ pub(super) struct World<'a> {
     pub(super) fate: Fate,
     /// What becomes of the next text, when the plan said so before there was one.
     pub(super) next_fate: Option<Fate>,
+    /// What is answered about the next texts that wait for approval, when the plan said
+    /// so before there was one.
+    pub(super) said: VecDeque<Approving>,
     /// The last text, while the plan has yet to say what becomes of it.
     pub(super) held: Option<MessageId>,
     pub(super) ringing: Option<CallId>,
@@ -110,6 +115,7 @@ impl<'a> World<'a> {
             ticks: Ticks::Never,
             fate: plan.fate,
             next_fate: None,
+            said: VecDeque::new(),
             held: None,
             ringing: None,
             watch: Watch::new(stage.setup, &workflow, plan),
@@ -255,6 +261,8 @@ impl<'a> World<'a> {
                 let phone = self.watch.contact.clone();
                 self.call_comes(&phone, end);
             }
+            Deed::Happens(Happening::Approve(said)) => self.told_answer(said),
+            Deed::Answers(id, said) => self.answer(&id, said.as_ref()),
             Deed::Happens(Happening::Delivery(fate)) => self.told_fate(fate),
             Deed::Rings(call, outcome) => self.call_ends(&call, outcome),
         }
@@ -340,6 +348,11 @@ impl<'a> World<'a> {
         }
         for command in commands {
             self.perform(command);
+        }
+        for entry in entries.iter().filter(|one| one.kind == "approval.asked") {
+            if let Some(id) = &entry.message {
+                self.asked(id);
+            }
         }
         if let (Input::Define(workflow), Answer::Version { now, .. }) = (input, &answer) {
             let in_service = InService {

@@ -55,7 +55,7 @@ impl Simulation {
         let Some(contact) = self.random.pick(&self.scenario.contacts).cloned() else {
             return Ok(());
         };
-        match self.random.below(60) {
+        match self.random.below(62) {
             0..=5 => self.writes(&contact),
             6..=10 => self.calls(&contact),
             11..=36 => {
@@ -69,7 +69,7 @@ impl Simulation {
                 let input = Input::OptOut(contact, out, OptOutSource::Api);
                 self.after(0, Happening::Hook(input, 0));
             }
-            40..=43 => self.starts(&contact),
+            40..=43 => self.starts(&contact, None),
             44 => self.places(&contact),
             45 => {
                 if let Some(input) = self.conversation_changes_hands()? {
@@ -83,6 +83,10 @@ impl Simulation {
             }
             58 => self.tells_of(&contact),
             59 => self.calls_in(&contact),
+            60 | 61 => match self.approval()? {
+                Some(input) => self.hook(0, input),
+                None => self.starts(&contact, Some("drafts")),
+            },
             47..=52 => {
                 if self.scenario.faults.weather {
                     self.weather();
@@ -283,8 +287,9 @@ impl Simulation {
         self.hook(0, Input::Send(request));
     }
 
-    fn starts(&mut self, contact: &PhoneNumber) {
-        let ids: Vec<String> = self.catalog.in_service.keys().cloned().collect();
+    fn starts(&mut self, contact: &PhoneNumber, which: Option<&str>) {
+        let mut ids: Vec<String> = self.catalog.in_service.keys().cloned().collect();
+        ids.retain(|id| which.is_none_or(|which| which == id));
         let Some(workflow) = self.random.pick(&ids).cloned() else {
             return;
         };

@@ -64,6 +64,8 @@ pub struct Report {
     pub pauses: u64,
     /// Turns of texts that were folded.
     pub turns: u64,
+    /// Answers about texts that waited for approval.
+    pub answers: u64,
     /// How much time went by, in milliseconds.
     pub millis: u64,
 }

@@ -12,6 +12,7 @@
 //! - I7 A run keeps the definition it began with, or was moved to by hand.
 //! - I8 A report counts for its own attempt, and a text that arrived twice is shown.
 //! - I9 A campaign keeps to its rate, and does not text while it is paused.
+//! - I10 A draft leaves when somebody let it go, or by its file's own default in time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl Simulation {
         let tick = |timer: &Timer| matches!(timer.task, Task::Tick { .. });
         self.truth.ticking = matches!(input, Input::Timer(_)) && timers.iter().any(tick);
         self.note_entries(input, act)?;
+        self.note_answer(input, act);
         self.check_turns(act)?;
         self.check_campaigns(act)?;
         self.check_timer(input, act)?;
@@ -226,7 +228,7 @@ impl Simulation {
             }
             Some(Waiting::Event { until: None, .. }) => true,
             Some(Waiting::Event { timer, .. }) => self.armed(timer.as_ref(), &wake)?,
-            Some(Waiting::Text { message }) => {
+            Some(Waiting::Text { message } | Waiting::Approval { message, .. }) => {
                 match self.get::<Message>(&keys::message(message))? {
                     Some(message) if !message.status.settled() => {
                         self.check_message(&message)?;
@@ -291,6 +293,19 @@ impl Simulation {
                     && (self.armed(timer, &text)? || self.is_in_line(message)?),
                 "outside the lane with a timer, or in a line that moves",
             ),
+            Status::PendingApproval => {
+                let asked = message.aside.approval.as_ref();
+                let timed = asked.is_some_and(|one| one.until.is_some());
+                (
+                    !in_lane
+                        && !in_flight
+                        && !marked
+                        && head.deferred.contains(id)
+                        && asked.is_some_and(|one| one.answer.is_none())
+                        && (!timed || self.armed(timer, &text)?),
+                    "outside the lane until somebody answers",
+                )
+            }
             Status::Queued => (
                 in_lane && !in_flight && !marked && self.moves(&head)?,
                 "in a lane that moves",

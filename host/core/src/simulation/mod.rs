@@ -9,6 +9,7 @@
 //! runs: that is the engine's, which is called as the server calls it.
 
 mod agenda;
+mod approvals;
 mod campaigns;
 mod contacts;
 mod definitions;

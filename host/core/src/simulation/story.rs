@@ -86,6 +86,10 @@ fn deed(input: &Input) -> String {
         Input::LostText(id) => format!("the host finds {id} open"),
         Input::LostCall(_) => "the host finds a call open".to_owned(),
         Input::Decide(id, decision) => format!("a person decides about {id}: {decision:?}"),
+        Input::Approve(id, given) => match given.send {
+            true => format!("{} lets {id} go", given.by),
+            false => format!("{} rejects {id}", given.by),
+        },
         Input::OptOut(phone, out, _) => {
             let way = if *out { "out" } else { "in" };
             format!("a program opts {phone} {way}")

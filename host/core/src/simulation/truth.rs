@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::approvals::Answers;
 use super::campaigns::Campaigns;
 use super::doubles::Reported;
 use super::driver::Simulation;
@@ -51,6 +52,8 @@ pub(super) struct Truth {
     pub(super) requested: BTreeMap<String, MessageId>,
     /// What providers reported of the texts they took.
     pub(super) reported: Reported,
+    /// What people answered about drafts.
+    pub(super) answers: Answers,
     /// What campaigns did.
     pub(super) campaigns: Campaigns,
     /// What other programs told.
@@ -152,7 +155,10 @@ impl Simulation {
     /// I2: a send starts when its gate commits.
     pub(super) fn check_gate(&mut self, id: &MessageId) -> Checked {
         match self.get::<Message>(&keys::message(id))? {
-            Some(message) => self.check_start(&message),
+            Some(message) => {
+                self.check_approved(&message)?;
+                self.check_start(&message)
+            }
             None => Err(self.failure(format!("I3: {id} may be sent and is not stored"))),
         }
     }
@@ -274,7 +280,7 @@ impl Simulation {
         if message.direction == Direction::Inbound {
             return Ok(());
         }
-        if message.status == Status::Scheduled {
+        if matches!(message.status, Status::Scheduled | Status::PendingApproval) {
             self.truth.parked.insert(message.id.clone());
         }
         let had = before.map_or(0, |before| before.1);

@@ -135,9 +135,29 @@ pub enum Happening {
     /// The contact calls; or, when a phone rings because a step calls, how that
     /// call goes.
     Call(CallEnd),
+    /// What somebody says who is asked to approve a text: of the one that waits; where
+    /// none does, of the next.
+    Approve(Approving),
     /// What becomes of the last text that left before; where there is none, of the
     /// next.
     Delivery(Fate),
+}
+
+/// What somebody says who is asked to approve a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approving {
+    /// They let it go.
+    Send {
+        /// Their own words instead.
+        body: Option<String>,
+    },
+    /// They reject it.
+    Reject {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// They do not answer.
+    Nobody,
 }
 
 /// How a step is answered, attempt by attempt; the last answer stays.

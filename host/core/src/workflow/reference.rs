@@ -86,7 +86,8 @@ fn write(page: &mut String) -> std::fmt::Result {
          under the step that reads them, or under `for_each` for the one of the file. Without\n\
          a mock `classify` gets its first label, `extract` nothing where that may be and else\n\
          something of the type, `compose` a stand-in for its words, `http` a status that it\n\
-         expects and no body, a plugin nothing, and the transcript says so.\n"
+         expects and no body, a plugin nothing, and the transcript says so. Whoever has to\n\
+         approve a text answers as `then` says; without that they let it go after a minute.\n"
     )?;
     keys(page, CASE)?;
     let later = || {

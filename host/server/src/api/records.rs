@@ -140,6 +140,9 @@ pub(crate) fn run(run: &Run, catalog: &Catalog) -> Value {
         Waiting::Time { until, .. } => json!({ "for": "time", "until": until }),
         Waiting::Event { until, .. } => json!({ "for": "event", "until": until }),
         Waiting::Text { message } => json!({ "for": "text", "message": message }),
+        Waiting::Approval { message, by, until } => {
+            json!({ "for": "approval", "message": message, "by": by, "until": until })
+        }
         Waiting::Retry { until, .. } => json!({ "for": "retry", "until": until }),
         Waiting::Work { .. } => json!({ "for": "work" }),
         Waiting::Call { call, .. } => json!({ "for": "call", "call": call }),

@@ -220,6 +220,9 @@ pub(crate) struct Simulate {
     /// A call with the contact: "2h: answered", completed or missed
     #[arg(long, value_name = "WHEN: END")]
     pub(crate) call: Vec<String>,
+    /// What somebody answers who has to approve a text: "5m: reject", send or none
+    #[arg(long, value_name = "WHEN: ANSWER")]
+    pub(crate) approve: Vec<String>,
     /// What becomes of texts: delivered, undelivered, failed, refused; "1d: failed" from then on
     #[arg(long, value_name = "FATE")]
     pub(crate) deliver: Vec<String>,

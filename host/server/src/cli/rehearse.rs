@@ -98,6 +98,7 @@ pub(super) fn simulate(
         input: &wanted.input,
         replies: &wanted.reply,
         calls: &wanted.call,
+        approvals: &wanted.approve,
         deliver: &wanted.deliver,
         at: wanted.at.as_deref(),
         contact: wanted.contact.as_deref(),

@@ -239,6 +239,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Release(_) | Input::Take(..) => "handoff",
         Input::OptOut(..) => "opt_out",
         Input::Decide(..) => "decide",
+        Input::Approve(..) => "approve",
         Input::Replay(_) | Input::Dismiss(_) => "replay",
         Input::Define(_) | Input::Undefine(_) => "workflow",
         Input::Pause(..) | Input::Resume(_) => "campaign",

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::work::{self, Ask};
-use super::super::{Agent, Compose as Wanted, Step as Result, Tx, World, runs, texts, threads};
+use super::super::{
+    Agent, Compose as Wanted, Step as Result, Tx, World, approvals, runs, texts, threads,
+};
 use super::{May, Next, failed, no_agent};
 use crate::model::{Conversation, Origin, Run, Waiting, keys};
 use crate::sms;
@@ -211,13 +213,19 @@ fn send(
         draft.of(definition);
     }
     let conversation = threads::open(tx, &agent.id, &phone)?;
-    let message = texts::queue(tx, conversation, draft)?;
     runs::stop_waiting(tx, run);
     let what = if fallback {
         "the fallback"
     } else {
         "the model's words"
     };
+    if let Some(approve) = &compose.approve {
+        let waiting = approvals::keep(world, tx, run, &step.id, approve, conversation, draft)?;
+        run.waiting = Some(waiting);
+        runs::put(tx, run)?;
+        return Ok(None);
+    }
+    let message = texts::queue(tx, conversation, draft)?;
     let text = format!("texts {phone} {what}");
     runs::note(tx, run, Some(&step.id), "waits", &text)?;
     run.waiting = Some(Waiting::Text { message });

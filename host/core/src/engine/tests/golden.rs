@@ -35,6 +35,19 @@ fn a_text() {
 }
 
 #[test]
+fn a_text_that_waits_for_approval() {
+    let draft: Message = read(include_str!("golden/draft.json"));
+    assert_eq!(draft.status, Status::PendingApproval);
+    let approval = draft.aside.approval.unwrap();
+    assert!(approval.until.is_some() && approval.told.is_some());
+    let run: Run = read(include_str!("golden/run_at_draft.json"));
+    assert!(matches!(
+        run.waiting,
+        Some(crate::model::Waiting::Approval { .. })
+    ));
+}
+
+#[test]
 fn a_contact_a_conversation_a_timer_a_schedule() {
     let contact: Contact = read(include_str!("golden/contact.json"));
     assert!(contact.opted_out.is_some());

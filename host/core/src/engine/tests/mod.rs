@@ -1,5 +1,6 @@
 //! The engine, feature by feature, on the plain in-memory state.
 
+mod approvals;
 pub(crate) mod build;
 mod by_hand;
 mod calls;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::workflow::{CallEnd, Fate, Happening, Known, Later, When, corpus};
+use crate::workflow::{Approving, CallEnd, Fate, Happening, Known, Later, When, corpus};
 
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
@@ -28,6 +28,13 @@ fn happening() -> impl Strategy<Value = Happening> {
             Just(Fate::Refused),
         ]
         .prop_map(Happening::Delivery),
+        prop_oneof![
+            Just(Approving::Nobody),
+            Just(Approving::Send { body: None }),
+            ".{0,40}".prop_map(|body| Approving::Send { body: Some(body) }),
+            Just(Approving::Reject { reason: None }),
+        ]
+        .prop_map(Happening::Approve),
     ]
 }
 

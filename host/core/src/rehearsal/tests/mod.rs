@@ -9,6 +9,7 @@ macro_rules! snapshot {
     };
 }
 
+mod approvals;
 mod backtests;
 mod campaigns;
 mod cases;

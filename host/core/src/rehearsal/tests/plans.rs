@@ -117,6 +117,10 @@ fn wrong_words_are_explained() {
         ..Words::default()
     });
     say(Words {
+        approvals: &one("1h: yes"),
+        ..Words::default()
+    });
+    say(Words {
         deliver: &one("lost"),
         ..Words::default()
     });

@@ -15,8 +15,8 @@ use crate::engine::{
 use crate::model::{Direction, Origin, PhoneNumber, Problem};
 use crate::workflow::expression::{Template, Value};
 use crate::workflow::{
-    Action, Again, Definition, Handoff, Intent, Missed, On, OnUnknown, Overlap, Schedule, Set,
-    Workflow,
+    Action, Again, Approve, Compose, Definition, Handoff, Intent, Missed, On, OnUnknown, Overlap,
+    Schedule, Set, Unanswered, Workflow,
 };
 
 pub(super) fn caller() -> PhoneNumber {
@@ -141,6 +141,21 @@ pub(super) fn nurture() -> Arc<Workflow> {
         ("two", "", send("Second words.")),
     ];
     workflow("nurture", manual(), steps, |_| {})
+}
+
+/// A draft that nobody is told of: the letters of notices are others in each play.
+pub(super) fn drafted() -> Arc<Workflow> {
+    let draft = Action::Compose(Compose {
+        fallback: Some(Template::new("A draft.").unwrap()),
+        approve: Some(Approve {
+            by: "nobody".to_owned(),
+            timeout: Some(600),
+            default: Unanswered::Send,
+        }),
+        ..Compose::default()
+    });
+    let steps = vec![("draft", "", draft), ("after", "", send("No draft."))];
+    workflow("drafted", manual(), steps, |_| {})
 }
 
 pub(super) fn schedule() -> Arc<Workflow> {

@@ -110,7 +110,7 @@ impl Host<'_> {
                 if stopped && !planted(Planted::NoLastLook) {
                     self.tasks
                         .push(Task::Ask(Input::Sent(id, SendResult::CalledOff), None));
-                } else if self.told && gated.contact().is_some() {
+                } else if self.told && gated.contact() == Some(&caller()) {
                     return Err(format!("{id} looks after the answer and leaves"));
                 } else {
                     self.tasks.push(Task::Leave(id));
@@ -134,7 +134,8 @@ impl Host<'_> {
             };
             let stored = self.state.get(&keys::message(gated.message())).unwrap();
             let message: Message = record::decode(&stored.value).unwrap();
-            if message.origin == Origin::Keyword {
+            // The notice to whoever approves a draft is not the contact's.
+            if message.origin == Origin::Keyword || message.contact != caller() {
                 continue;
             }
             self.started[usize::from(self.answered)] += 1;
@@ -158,7 +159,10 @@ impl Host<'_> {
             else {
                 continue;
             };
-            let from_outside = matches!(input, Input::Text(_) | Input::OptOut(..) | Input::Send(_));
+            let from_outside = matches!(
+                input,
+                Input::Text(_) | Input::OptOut(..) | Input::Send(_) | Input::Approve(..)
+            );
             if from_outside {
                 self.tasks.push(Task::Ask(input, None));
             }

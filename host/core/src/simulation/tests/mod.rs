@@ -55,6 +55,7 @@ fn add(sum: &mut Report, one: &Report) {
     sum.leads += one.leads;
     sum.turns += one.turns;
     sum.pauses += one.pauses;
+    sum.answers += one.answers;
     sum.millis += one.millis;
 }
 
@@ -95,7 +96,7 @@ fn proof_seeds() {
     println!(
         "simulation: {} sends, {} commits, {} crashes, {} unknown outcomes, {} events, \
          {years:.0} years; {seeds} seeds, {} conflicts, {} full disks, {} clock jumps, {} edits, \
-         {} opt-outs, {} firings, {} leads, {} turns; 0 broken invariants; {:.1?}",
+         {} opt-outs, {} firings, {} leads, {} turns, {} approvals; 0 broken invariants; {:.1?}",
         sum.sends,
         sum.commits,
         sum.crashes,
@@ -109,6 +110,7 @@ fn proof_seeds() {
         sum.firings,
         sum.leads,
         sum.turns,
+        sum.answers,
         began.elapsed(),
     );
     // A simulation in which nothing happens proves nothing.
@@ -126,6 +128,7 @@ fn proof_seeds() {
         sum.firings,
         sum.leads,
         sum.turns,
+        sum.answers,
     ];
     assert!(all.iter().all(|count| *count > seeds / 4), "{sum:?}");
 }

@@ -15,7 +15,7 @@ const LINES: usize = 25;
 /// And of one about a text that is looked for, sent again, and reported twice.
 const DOUBLES: usize = 80;
 
-const ALL: [Planted; 28] = [
+const ALL: [Planted; 29] = [
     Planted::ForgetTexts,
     Planted::ForgetCalls,
     Planted::UnknownIsRefused,
@@ -44,6 +44,7 @@ const ALL: [Planted; 28] = [
     Planted::ForgetFolded,
     Planted::ForgetRate,
     Planted::TextWhilePaused,
+    Planted::DraftsLeave,
 ];
 
 /// The first seed that notices the mistake, and how.

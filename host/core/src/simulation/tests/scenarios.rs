@@ -8,8 +8,8 @@ use super::super::agenda::Happening;
 use super::super::script::Wire;
 use super::super::{Faults, Scenario};
 use super::deeds::{
-    api, call, caller, edited, follow_up, hand_over, hook, nurture, offer, say, schedule, start,
-    text,
+    api, call, caller, drafted, edited, follow_up, hand_over, hook, nurture, offer, say, schedule,
+    start, text,
 };
 use crate::engine::tests::build::{agent, phone, received, send, setup, workflow};
 use crate::engine::{CallOutcome, Calls, Idempotency, Input, PlaceRequest, SendResult};
@@ -292,6 +292,16 @@ fn others() -> Vec<Case> {
             ],
         )
         .change(|scenario| scenario.edits = vec![edited()]),
+        case(
+            "nobody looks at a draft",
+            vec![drafted()],
+            vec![(1_000, start("drafted"))],
+        ),
+        case(
+            "STOP while a draft waits",
+            vec![drafted()],
+            vec![(1_000, start("drafted")), (300_000, text("I1", "STOP"))],
+        ),
         case(
             "every call was missed already",
             vec![follow_up()],

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::engine::tests::build::{agent, manual, phone, send, setup, wait, workflow};
 use crate::engine::{
     Act, Catalog, Command, Decision, Facts, Gated, Idempotency, InService, Input, SendRequest,
-    SendResult, Setup, StartRequest, World, expected, step,
+    SendResult, Setup, StartRequest, WorkResult, World, expected, step,
 };
-use crate::model::{Key, MessageId, Origin, PhoneNumber, Problem, State, keys};
+use crate::model::{Attention, Key, MessageId, Origin, PhoneNumber, Problem, State, keys};
 use crate::policy::pace::Granted;
-use crate::workflow::{Intent, OnUnknown};
+use crate::workflow::{Action, Approve, Compose, Intent, OnUnknown, Unanswered};
 
 /// Where a send stands when the STOP comes.
 #[derive(Clone)]
@@ -101,6 +101,20 @@ pub(super) fn decide(
     }
 }
 
+/// Somebody lets the draft go that waits.
+fn approved(state: &State) -> Option<Input> {
+    let (from, to) = keys::under(b'q', Attention::PendingApproval.word());
+    let (key, _) = state.range(&from, &to).next()?;
+    let id = MessageId::parse(keys::name_of(key)?.rsplit('/').next()?)?;
+    let given = crate::engine::Approve {
+        by: "ann".to_owned(),
+        send: true,
+        body: None,
+        reason: None,
+    };
+    Some(Input::Approve(id, given))
+}
+
 pub(super) fn first_timer(state: &State) -> Option<(Key, Timestamp)> {
     let (from, to) = keys::table(b't');
     let (key, _) = state.range(&from, &to).next()?;
@@ -121,16 +135,27 @@ pub(super) fn world() -> Past {
         vec![("pause", "", wait(60)), ("text", "", send("Still there?"))],
         |_| {},
     );
+    let draft = Action::Compose(Compose {
+        agent: Some("desk".to_owned()),
+        approve: Some(Approve {
+            by: "ann".to_owned(),
+            timeout: Some(600),
+            default: Unanswered::Send,
+        }),
+        ..Compose::default()
+    });
+    let drafted = workflow("drafted", manual(), vec![("text", "", draft)], |_| {});
     let mut catalog = Catalog::default();
-    let hash = follow_up.hash.clone();
-    catalog.by_hash.insert(hash, Arc::clone(&follow_up));
-    let in_service = InService {
-        workflow: Arc::clone(&follow_up),
-        version: 1,
-    };
-    catalog
-        .in_service
-        .insert("follow-up".to_owned(), in_service);
+    for one in [follow_up, drafted] {
+        let hash = one.hash.clone();
+        catalog.by_hash.insert(hash, Arc::clone(&one));
+        let id = one.definition.id.clone();
+        let in_service = InService {
+            workflow: one,
+            version: 1,
+        };
+        catalog.in_service.insert(id, in_service);
+    }
     let mut world = Past {
         setup,
         catalog,
@@ -138,12 +163,14 @@ pub(super) fn world() -> Past {
     };
     let morning: Timestamp = "2026-11-18T16:00:00Z".parse().unwrap();
     let night: Timestamp = "2026-11-19T05:00:00Z".parse().unwrap();
-    let start = Input::Start(StartRequest {
-        idempotency: None,
-        workflow: "follow-up".to_owned(),
-        contact: Some(caller()),
-        input: serde_json::Map::new(),
-    });
+    let start = |id: &str| {
+        Input::Start(StartRequest {
+            idempotency: None,
+            workflow: id.to_owned(),
+            contact: Some(caller()),
+            input: serde_json::Map::new(),
+        })
+    };
     let one = || request("one", Intent::Transactional);
     let offer = request("an offer", Intent::Marketing);
     let pasts: Vec<(Timestamp, Vec<Input>, Option<SendResult>)> = vec![
@@ -168,7 +195,9 @@ pub(super) fn world() -> Past {
         // Unknown, and repeated to a provider that knows our id.
         (morning, vec![one()], Some(SendResult::Unknown(problem()))),
         // A run that is about to wake.
-        (morning, vec![start], None),
+        (morning, vec![start("follow-up")], None),
+        // A draft that somebody lets go, and its time comes.
+        (morning, vec![start("drafted")], None),
     ];
     for (number, (now, inputs, result)) in pasts.into_iter().enumerate() {
         let mut stage = Stage {
@@ -178,6 +207,7 @@ pub(super) fn world() -> Past {
             leaving: Vec::new(),
         };
         let mut seed = 1_000 * number as u128;
+        let works = std::cell::RefCell::new(Vec::new());
         let mut take = |stage: &mut Stage, input: &Input| {
             seed += 1;
             let act = decide(
@@ -190,13 +220,23 @@ pub(super) fn world() -> Past {
             );
             stage.state.commit(&act.batch).unwrap();
             for command in act.commands {
-                if let Command::Send(gated) = command {
-                    stage.leaving.push(gated);
+                match command {
+                    Command::Send(gated) => stage.leaving.push(gated),
+                    Command::Work(work) => works.borrow_mut().push(work),
+                    _ => {}
                 }
             }
         };
         for input in &inputs {
             take(&mut stage, input);
+        }
+        let work = works.borrow_mut().pop();
+        if let Some(work) = work {
+            let words = WorkResult::Done(serde_json::json!({ "text": "A draft." }));
+            take(&mut stage, &Input::Worked(work.run, work.number, words));
+            // The notice to Ann is on its way.
+            stage.leaving.clear();
+            stage.next.extend(approved(&stage.state));
         }
         if let Some(result) = result {
             let gated = stage.leaving.pop().unwrap();

@@ -14,9 +14,10 @@ use crate::engine::tests::build::{
 use crate::engine::{Calls, Connection};
 use crate::workflow::expression::{Expression, Pattern, Template, Value};
 use crate::workflow::{
-    Action, Again, Breaker, CancelOn, Concurrency, Definition, Handoff, Idle, Intent, Lead,
-    LeadFilter, Missed, On, OnUnknown, Overlap, Party, Per, Rate, Schedule, Send, Set,
-    StatusFilter, TextFilter, TimeOfDay, Times, TooMany, Trigger, Wait, WaitFor, Webhook, Workflow,
+    Action, Again, Approve, Breaker, CancelOn, Compose, Concurrency, Definition, Handoff, Idle,
+    Intent, Lead, LeadFilter, Missed, On, OnUnknown, Overlap, Party, Per, Rate, Schedule, Send,
+    Set, StatusFilter, TextFilter, TimeOfDay, Times, TooMany, Trigger, Unanswered, Wait, WaitFor,
+    Webhook, Workflow,
 };
 
 /// The files as they are at first, and what they may be edited to: every text of
@@ -215,7 +216,36 @@ fn workflows(mark: &str) -> Vec<Arc<Workflow>> {
             }));
         },
     );
-    vec![first, later, nurture, price, clock, events]
+    // The models of the simulation have no words: the fallback is drafted.
+    let draft = |words: &str, timeout, default| {
+        Action::Compose(Compose {
+            agent: Some("desk".to_owned()),
+            prompt: Some(Template::new("Write.").unwrap()),
+            fallback: Some(Template::new(&format!("{words}{mark}")).unwrap()),
+            approve: Some(Approve {
+                by: "ann".to_owned(),
+                timeout: Some(timeout),
+                default,
+            }),
+            ..Compose::default()
+        })
+    };
+    let drafts = workflow(
+        "drafts",
+        manual(),
+        vec![
+            ("one", "", draft("A draft.", 600, Unanswered::Send)),
+            ("two", "", draft("Another draft.", 5_400, Unanswered::Skip)),
+            ("three", "", send("No draft.")),
+        ],
+        |one| {
+            described(one);
+            one.cancel_on = vec![CancelOn::Reply];
+            one.concurrency = Some(Concurrency::default());
+            one.enroll.again = Again::Always;
+        },
+    );
+    vec![first, later, nurture, price, clock, events, drafts]
 }
 
 /// The world of a seed.

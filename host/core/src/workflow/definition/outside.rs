@@ -166,7 +166,7 @@ impl FieldType {
 }
 
 /// A text by a model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Compose {
     /// Whose number and manners; none means the run's agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,12 +192,41 @@ pub struct Compose {
     /// What happens to a text that the guard refuses.
     #[serde(default)]
     pub on_guard_fail: OnGuardFail,
+    /// Who sees the text before it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<Approve>,
     /// Set behind the model's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub append: Option<Template>,
     /// A name of `[models]`; none is the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+}
+
+/// A person who sees a text before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approve {
+    /// A name of `[people]`.
+    pub by: String,
+    /// Seconds that they have; none waits for as long as the run does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// What happens when nobody answers in that time.
+    #[serde(default)]
+    pub default: Unanswered,
+}
+
+/// What happens to a text that nobody approved or rejected in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unanswered {
+    /// It is sent.
+    Send,
+    /// It is not, and the run goes on.
+    #[default]
+    Skip,
+    /// It is not, and the step fails.
+    Fail,
 }
 
 /// What a text of a model must not be.

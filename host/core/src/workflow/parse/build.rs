@@ -73,7 +73,7 @@ impl Reader<'_> {
                 fields: record.fields("fields")?,
                 model: record.text("model"),
             })),
-            "compose" => outside::compose(&mut record).map(Action::Compose),
+            "compose" => self.compose(&mut record).map(Action::Compose),
             "call" => Some(Action::Call(Call {
                 agent: record.text("agent"),
                 to: record.value("to"),

@@ -1,15 +1,14 @@
 //! The tests of a file: from their blocks to the plain data that a rehearsal plays.
 
 mod expect;
+mod later;
 
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, Zoned};
 use serde_json::{Map, Value as Json};
 
-use super::super::case::{
-    CallEnd, Case, Fate, Given, Happening, Later, Mock, MockAnswer, Starting, When,
-};
+use super::super::case::{CallEnd, Case, Given, Mock, MockAnswer, Starting};
 use super::super::definition::{Action, Definition, Step};
 use super::super::duration::short;
 use super::super::language::{CASE, TRIGGERS};
@@ -78,7 +77,7 @@ fn case(reader: &mut Reader<'_>, node: &Node, definition: &Definition) -> Option
     let mock = mocks(reader, mock_span, mock, definition);
     let mut then = Vec::new();
     for (span, block) in blocks(&mut record, "then") {
-        then.extend(later(reader, span, block));
+        then.extend(later::later(reader, span, block));
     }
     let mut expect = Vec::new();
     let place = record.place("expect").unwrap_or(node.span);
@@ -375,64 +374,4 @@ fn answer(reader: &mut Reader<'_>, span: Span, step: &Step, value: Json) -> Opti
         }
     }
     Some(MockAnswer::Result(value))
-}
-
-fn later(reader: &mut Reader<'_>, span: Option<Span>, mut block: Record) -> Option<Later> {
-    let span = span?;
-    let written = |keys: &[&str]| keys.iter().any(|key| block.place(key).is_some());
-    let (has_when, has_what) = (
-        written(&["after", "at"]),
-        written(&["receive", "call", "delivery"]),
-    );
-    let when = match (block.number("after"), block.instant("at")) {
-        (Some(seconds), None) => Some(When::After(seconds)),
-        (None, Some(at)) => Some(When::At(at)),
-        // A value that was refused was told about already.
-        (None, None) if has_when => None,
-        (None, None) => {
-            reader.error_help(span, "nothing says when this happens", "write after: 1d");
-            None
-        }
-        (Some(_), Some(_)) => {
-            reader.error(span, "`after` and `at` cannot both say when this happens");
-            None
-        }
-    };
-    let receive = block.text("receive").map(Happening::Receive);
-    let call = block.word("call").map(|word| {
-        Happening::Call(match word {
-            "answered" => CallEnd::Answered,
-            "completed" => CallEnd::Completed,
-            _ => CallEnd::Missed,
-        })
-    });
-    let delivery = block.word("delivery").map(|word| {
-        Happening::Delivery(match word {
-            "delivered" => Fate::Delivered,
-            "undelivered" => Fate::Undelivered,
-            "failed" => Fate::Failed,
-            _ => Fate::Refused,
-        })
-    });
-    let mut all = [receive, call, delivery].into_iter().flatten();
-    match (all.next(), all.next()) {
-        (Some(what), None) => Some(Later { when: when?, what }),
-        (None, _) if has_what => None,
-        (None, _) => {
-            reader.error_help(
-                span,
-                "nothing happens here",
-                "write one of receive, call or delivery: receive: \"yes\"",
-            );
-            None
-        }
-        (Some(_), Some(_)) => {
-            reader.error_help(
-                span,
-                "two things cannot happen in one entry",
-                "write two entries",
-            );
-            None
-        }
-    }
 }

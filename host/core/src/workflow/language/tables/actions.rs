@@ -48,10 +48,32 @@ static COMPOSE: &[Key] = &[
         Kind::Choice(&["fallback", "fail", "skip", "handoff"]),
         "What happens to a text that the guard refuses. Without it: fallback.",
     ),
-    later("approve"),
+    key(
+        "approve",
+        Kind::Short(&Kind::Name(Names::People), APPROVE),
+        "Who sees the text before it is sent: they let it go, change it, or reject it.",
+    ),
     key("append", Kind::Template, "Set behind the model's words."),
     later("builder"),
     MODEL,
+];
+
+static APPROVE: &[Key] = &[
+    required(
+        "by",
+        Kind::Name(Names::People),
+        "Who is asked, by a text and in the list of what waits for approval.",
+    ),
+    key(
+        "timeout",
+        Kind::Duration,
+        "How long they have. Without it: until somebody answers, or the run ends.",
+    ),
+    key(
+        "default",
+        Kind::Choice(&["send", "skip", "fail"]),
+        "What happens when nobody answers in that time. Without it: skip, so that nothing is sent.",
+    ),
 ];
 
 static GUARD: &[Key] = &[
@@ -140,7 +162,10 @@ pub(crate) static ACTIONS: &[Action] = &[
         form: Some(Form {
             keys: Long::Block(COMPOSE),
             short: Some(key("prompt", Kind::Template, "What to write.")),
-            results: &["message", "status", "deferred", "reason", "segments", "to"],
+            results: &[
+                "message", "status", "deferred", "reason", "segments", "to", "approved", "by",
+                "edited",
+            ],
         }),
     },
     Action {

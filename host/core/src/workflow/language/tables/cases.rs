@@ -74,10 +74,27 @@ static THEN: &[Key] = &[
         "The contact calls; or how a call goes that a step has begun.",
     ),
     key(
+        "approve",
+        Kind::Short(&ANSWER, APPROVE),
+        "What somebody answers who has to approve a text: the one that waits; where there is none, the next. Without it they let every text go after a minute.",
+    ),
+    key(
         "delivery",
         Kind::Choice(&["delivered", "undelivered", "failed", "refused"]),
         "What becomes of the last text that left before; where there is none, of the next.",
     ),
+];
+
+const ANSWER: Kind = Kind::Choice(&["send", "reject", "none"]);
+
+static APPROVE: &[Key] = &[
+    required(
+        "answer",
+        ANSWER,
+        "Whether it may be sent; none when nobody answers.",
+    ),
+    key("body", Kind::Text, "With send: their own words instead."),
+    key("reason", Kind::Text, "With reject: why."),
 ];
 
 static EXPECT: &[Key] = &[

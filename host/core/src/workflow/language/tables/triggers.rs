@@ -67,6 +67,7 @@ const CALL_STATUS: Key = key(
 const STATUS: Key = key(
     "status",
     Kind::List(&Kind::Choice(&[
+        "pending_approval",
         "scheduled",
         "queued",
         "sending",

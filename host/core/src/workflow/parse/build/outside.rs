@@ -1,6 +1,8 @@
 //! Requests, notices and questions to models.
 
-use super::super::super::definition::{Classify, Compose, Guard, Http, Notify};
+use super::super::super::definition::{
+    Approve, Classify, Compose, Guard, Http, Notify, Unanswered,
+};
 use super::super::super::language::Names;
 use super::super::super::yaml::Span;
 use super::super::reader::{Reader, Record};
@@ -141,31 +143,64 @@ impl Reader<'_> {
             model: record.text("model"),
         })
     }
-}
 
-pub(super) fn compose(record: &mut Record) -> Option<Compose> {
-    let guard = record.record("guard").map(|mut guard| {
-        let grounds = guard.list("must_ground").unwrap_or_default().into_iter();
-        let grounds = grounds.filter_map(|datum| match datum {
-            Datum::Choice(word) => Some(word.to_owned()),
-            _ => None,
+    pub(super) fn compose(&mut self, record: &mut Record) -> Option<Compose> {
+        let guard = record.record("guard").map(|mut guard| {
+            let grounds = guard.list("must_ground").unwrap_or_default().into_iter();
+            let grounds = grounds.filter_map(|datum| match datum {
+                Datum::Choice(word) => Some(word.to_owned()),
+                _ => None,
+            });
+            Guard {
+                must_ground: grounds.collect(),
+                never_say: guard.texts("never_say"),
+                min_confidence: guard.share("min_confidence"),
+            }
         });
-        Guard {
-            must_ground: grounds.collect(),
-            never_say: guard.texts("never_say"),
-            min_confidence: guard.share("min_confidence"),
+        let approve = match record.place("approve") {
+            Some(_) => Some(self.approve(record)?),
+            None => None,
+        };
+        Some(Compose {
+            agent: record.text("agent"),
+            prompt: record.template("prompt"),
+            history: record.number("history"),
+            tools: record.texts("tools"),
+            max_segments: record.number("max_segments"),
+            fallback: record.template("fallback"),
+            guard,
+            on_guard_fail: record.choice("on_guard_fail").unwrap_or_default(),
+            approve,
+            append: record.template("append"),
+            model: record.text("model"),
+        })
+    }
+
+    /// Who sees the text before it is sent: a name, or a block of keys.
+    fn approve(&mut self, record: &mut Record) -> Option<Approve> {
+        let mut block = match record.take("approve")? {
+            Datum::Text(by) => {
+                return Some(Approve {
+                    by,
+                    timeout: None,
+                    default: Unanswered::default(),
+                });
+            }
+            Datum::Block(block) => block,
+            _ => return None,
+        };
+        if let (Some(default), None) = (block.place("default"), block.place("timeout")) {
+            self.error_help(
+                default,
+                "`default` says what happens after `timeout`, and there is none",
+                "say how long they have: timeout: 10m",
+            );
+            return None;
         }
-    });
-    Some(Compose {
-        agent: record.text("agent"),
-        prompt: record.template("prompt"),
-        history: record.number("history"),
-        tools: record.texts("tools"),
-        max_segments: record.number("max_segments"),
-        fallback: record.template("fallback"),
-        guard,
-        on_guard_fail: record.choice("on_guard_fail").unwrap_or_default(),
-        append: record.template("append"),
-        model: record.text("model"),
-    })
+        Some(Approve {
+            by: block.text("by")?,
+            timeout: block.number("timeout"),
+            default: block.choice("default").unwrap_or_default(),
+        })
+    }
 }

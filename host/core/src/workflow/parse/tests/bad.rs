@@ -149,6 +149,19 @@ fn what_is_known_of_contacts() {
 }
 
 #[test]
+fn approvals() {
+    snapshot!(told_of_steps(&[
+        "  - compose: { prompt: a, approve: nobody }\n  - compose: { prompt: a, approve: { by: on-cal } }\n",
+        "  - compose: { prompt: a, approve: }\n  - compose: { prompt: a, approve: {} }\n  - compose: { prompt: a, approve: [on-call] }\n",
+        "  - compose: { prompt: a, approve: { by: on-call, timeout: soon, default: drop } }\n",
+        "  - compose:\n      prompt: a\n      approve:\n        by: on-call\n        default: send\n",
+        "  - compose: { prompt: a, approve: { from: on-call, timeout: 10m } }\n",
+        "  - send: { body: a, approve: on-call }\n",
+        "  - id: s\n    compose: { prompt: a, approve: on-call }\n  - if: s.aproved\n    stop: x\n",
+    ]));
+}
+
+#[test]
 fn expressions() {
     snapshot!(told_of_steps(&[
         "  - if: '{{ answer.timed_out }}'\n    stop: x\n",

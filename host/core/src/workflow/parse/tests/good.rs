@@ -215,6 +215,14 @@ fn short_forms_are_long_forms() {
             "wait_for: { message.received: {}, timeout: 2h }",
         ),
         ("handoff: support", "handoff: { to: support }"),
+        (
+            "compose: { prompt: a, approve: support }",
+            "compose: { prompt: a, approve: { by: support } }",
+        ),
+        (
+            "compose: { prompt: a, approve: { by: support, timeout: 90m } }",
+            "compose: { prompt: a, approve: { by: support, timeout: 90m, default: skip } }",
+        ),
         ("stop: done", "stop: { reason: done }"),
         ("stop:", "stop: {}"),
     ] {
