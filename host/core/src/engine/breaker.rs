@@ -297,8 +297,9 @@ fn notify(
         1 => " 1 text waits.".to_owned(),
         many => format!(" {many} texts wait."),
     };
-    let body =
-        format!("The campaign {id} paused itself: {why}.{waits} It goes on when you resume it.");
+    let body = format!(
+        "The campaign {id} paused itself: {why}.{waits} To let it go on: ringback campaigns resume {id}"
+    );
     let thread = threads::open(tx, &agent.id, &person.phone)?;
     let draft = Draft::new(agent, body, Origin::Notice, Intent::Transactional);
     texts::queue(tx, thread, draft).map(drop)

@@ -61,6 +61,10 @@ pub(super) fn report(world: World<'_>, tx: &mut Tx<'_>, report: &CallReport) -> 
     }
     let before = call.clone();
     update(&mut call, report);
+    if call.status.ended() && call.ended_at.is_none() {
+        // Not every provider says when; it has just told us that.
+        call.ended_at = Some(tx.now);
+    }
     let raise = if call.raised && !planted(Planted::ForgetCalls) {
         None
     } else {

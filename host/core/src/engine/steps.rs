@@ -212,7 +212,8 @@ fn before(
     Ok(Before::Do(Some(key)))
 }
 
-/// What the expressions of a run see now.
+/// What the expressions of a run see now: with the agent that its step names, since it
+/// is that one who texts there.
 pub(super) fn scope(
     world: World<'_>,
     tx: &Tx<'_>,
@@ -222,7 +223,10 @@ pub(super) fn scope(
     // A step that waited for rows asks with the moment that it asked with before.
     let now = run.rows_at.unwrap_or(tx.now);
     let mut names = Names::new(world.setup, now).run(run, enroll::constants(definition));
-    if let Some(agent) = run.agent.as_ref().and_then(|id| world.setup.agents.get(id)) {
+    let step = definition.steps.get(run.cursor);
+    let named = step.and_then(|step| step.action.agent());
+    let agent = named.or(run.agent.as_deref());
+    if let Some(agent) = agent.and_then(|id| world.setup.agents.get(id)) {
         names = names.agent(agent);
     }
     if let Some(phone) = &run.contact {

@@ -73,7 +73,7 @@ fn too_many_failures_pause_it_and_somebody_is_told_once() {
     assert!(
         notices[0]
             .body
-            .ends_with(" texts wait. It goes on when you resume it.")
+            .ends_with(" texts wait. To let it go on: ringback campaigns resume spring-2026")
     );
     // Nothing leaves, nothing starts; whoever waits says why.
     let (tried, runs) = (left(&host).len(), host.runs().len());

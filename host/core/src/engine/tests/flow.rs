@@ -432,3 +432,25 @@ fn what_a_skipped_step_might_have_said_can_be_asked() {
     assert_eq!(said(&host), ["on"]);
     ended(&host, RunStatus::Finished, "finished");
 }
+
+#[test]
+fn a_step_speaks_for_the_agent_that_it_names() {
+    let source = "name: Two\non: manual\nintent: transactional\nsteps:\n  - send: { agent: sales, body: \"{{ agent.name }} here.\" }\n";
+    let mut setup = build::setup();
+    let mut sales = setup.agents["desk"].clone();
+    sales.id = "sales".to_owned();
+    sales.name = "Sam".to_owned();
+    sales.numbers = vec![build::phone("+15125550101")];
+    setup.agents.insert("sales".to_owned(), sales);
+    let parsed = parse(source, "test.yaml", &setup.known());
+    let mut host = Host::new(vec![Arc::new(parsed.result.unwrap())]);
+    host.setup = setup;
+    // Two agents, and nothing that started the run says which of them is meant.
+    host.take(Input::Start(StartRequest {
+        idempotency: None,
+        workflow: "two".to_owned(),
+        contact: Some(caller()),
+        input: serde_json::Map::new(),
+    }));
+    assert_eq!(said(&host), ["Sam here."], "{:?}", host.runs());
+}

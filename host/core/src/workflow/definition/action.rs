@@ -182,6 +182,17 @@ impl Action {
         own.chain(named).collect()
     }
 
+    /// The agent that it names.
+    pub fn agent(&self) -> Option<&str> {
+        let agent = match self {
+            Self::Send(send) => &send.agent,
+            Self::Compose(compose) => &compose.agent,
+            Self::Call(call) => &call.agent,
+            _ => return None,
+        };
+        agent.as_deref()
+    }
+
     /// The key it has in a file.
     pub fn word(&self) -> &'static str {
         match self {
