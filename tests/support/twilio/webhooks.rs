@@ -52,6 +52,11 @@ impl Twilio {
 
     /// A contact's text.
     pub(crate) async fn text(&self, host: &Host, from: &str, words: &str) -> Answer {
+        self.text_to(host, from, OURS, words).await
+    }
+
+    /// A contact's text to one of our numbers.
+    pub(crate) async fn text_to(&self, host: &Host, from: &str, to: &str, words: &str) -> Answer {
         let sid = self.sid("SM");
         let form = [
             ("ToCountry", "US"),
@@ -60,7 +65,7 @@ impl Twilio {
             ("SmsSid", sid.as_str()),
             ("SmsStatus", "received"),
             ("Body", words),
-            ("To", OURS),
+            ("To", to),
             ("NumSegments", "1"),
             ("MessageSid", sid.as_str()),
             ("AccountSid", ACCOUNT),

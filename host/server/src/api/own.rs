@@ -1,9 +1,11 @@
-//! The product's own API under `/api/v1`: what happens, texts, dead letters,
-//! conversations, contacts, calls, workflows and their runs, and keys. A field that is not
+//! The product's own API under `/api/v1`: what happens, texts, approvals, dead letters,
+//! campaigns, conversations, contacts, calls, workflows and their runs, and keys. A field that is not
 //! known is an error here.
 
+mod approvals;
 mod attention;
 mod backtest;
+mod campaigns;
 mod contacts;
 mod conversations;
 mod events;
@@ -34,6 +36,12 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/decide", post(messages::decide))
         .route("/attention", get(attention::attention))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", post(approvals::answer))
+        .route("/campaigns", get(campaigns::list))
+        .route("/campaigns/{id}", get(campaigns::show))
+        .route("/campaigns/{id}/pause", post(campaigns::pause))
+        .route("/campaigns/{id}/resume", post(campaigns::resume))
         .route("/dead-letters", get(letters::list))
         .route("/dead-letters/replay", post(letters::replay_all))
         .route("/dead-letters/{id}/replay", post(letters::replay))

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Overrides};
-pub(crate) use records::{Conversations, DeadLetters, Keys, Letters, Messages, Runs};
+pub(crate) use records::{
+    Approvals, Campaigns, Conversations, DeadLetters, Keys, Letters, Messages, Runs,
+};
 
 /// The arguments of the program.
 #[derive(Clone, Debug, Parser)]
@@ -125,6 +127,12 @@ pub(crate) enum Command {
     /// Texts, and those that wait for somebody
     #[command(subcommand)]
     Messages(Messages),
+    /// Texts that wait for a person's word, and the word
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// What came of campaigns, and the switch that holds them
+    #[command(subcommand)]
+    Campaigns(Campaigns),
     /// Texts that could not be sent, webhooks that could not be read
     #[command(subcommand)]
     DeadLetters(DeadLetters),

@@ -78,6 +78,7 @@ fn list(answer: &Json, status: Option<&str>, out: Out<'_>) -> Result<(), Failure
         match status {
             Some("needs_review") => writeln!(out, "No text needs a decision.")?,
             Some("failed") => writeln!(out, "No text failed.")?,
+            Some("pending_approval") => writeln!(out, "No text waits for approval.")?,
             Some("twice") => writeln!(out, "No text is known to have arrived twice.")?,
             Some(status) => writeln!(out, "No text is {}.", status.replace('_', " "))?,
             None => writeln!(out, "There are no texts.")?,
@@ -161,6 +162,10 @@ pub(super) fn open(message: &Json, out: Out<'_>) -> std::io::Result<()> {
         "failed" => (
             "this text could not be sent",
             format!("ringback dead-letters replay {id}"),
+        ),
+        "pending_approval" => (
+            "this text waits for somebody's word",
+            format!("ringback approvals send|reject {id}"),
         ),
         _ if held => (
             "this text is held: its connection's settings do not work",

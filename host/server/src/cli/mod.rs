@@ -2,9 +2,11 @@
 //! printed for them; the host itself, the store and the parser of workflow files are handed
 //! in as [`Seams`], so that nothing here starts anything by itself.
 
+mod approvals;
 mod archive;
 mod arguments;
 mod backtest;
+mod campaigns;
 mod check;
 mod client;
 mod data;
@@ -28,8 +30,8 @@ use serde_json::Value as Json;
 use crate::config::{self, Config, Connectors, Diagnostic, Environment, Names};
 
 pub(crate) use arguments::{
-    Cli, Command, Common, Conversations, DeadLetters, EventKind, Keys, Letters, Messages, Runs,
-    SchemaOf,
+    Approvals, Campaigns, Cli, Command, Common, Conversations, DeadLetters, EventKind, Keys,
+    Letters, Messages, Runs, SchemaOf,
 };
 use client::Client;
 pub(crate) use client::Failure;
@@ -209,6 +211,12 @@ async fn dispatch(
         Some(Command::Runs(command)) => data::runs(&client()?, command, json, out).await?,
         Some(Command::Messages(command)) => {
             letters::messages(&client()?, command, json, out).await?;
+        }
+        Some(Command::Approvals(command)) => {
+            approvals::approvals(&client()?, command, json, out).await?;
+        }
+        Some(Command::Campaigns(command)) => {
+            campaigns::campaigns(&client()?, command, json, out).await?;
         }
         Some(Command::DeadLetters(command)) => {
             letters::letters(&client()?, command, json, out).await?;

@@ -28,7 +28,7 @@ pub(super) const GUARDS: [(&str, &str); 5] = [
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
-pub(super) const FILES: [(&str, &str, &str); 12] = [
+pub(super) const FILES: [(&str, &str, &str); 14] = [
     (
         "style.css",
         "text/css; charset=utf-8",
@@ -49,6 +49,8 @@ pub(super) const FILES: [(&str, &str, &str); 12] = [
     ("runs.js", SCRIPT, include_str!("assets/runs.js")),
     ("lists.js", SCRIPT, include_str!("assets/lists.js")),
     ("attention.js", SCRIPT, include_str!("assets/attention.js")),
+    ("approvals.js", SCRIPT, include_str!("assets/approvals.js")),
+    ("campaigns.js", SCRIPT, include_str!("assets/campaigns.js")),
 ];
 
 /// The sign-in page, with a sentence about what went wrong, which must not come

@@ -43,6 +43,7 @@ pub(super) async fn attention(
         "failed": listed(Attention::Failed).await?,
         "held": listed(Attention::Held).await?,
         "waiting": listed(Attention::Turn).await?,
+        "pendingApproval": listed(Attention::PendingApproval).await?,
         "twice": listed(Attention::Twice).await?,
         "webhooks": count(keys::table(b'u')).await?,
         "connections": broken.into_values().collect::<Vec<_>>(),

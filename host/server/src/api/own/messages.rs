@@ -36,6 +36,7 @@ fn short_list(status: &str) -> Option<Attention> {
         "unknown" => Some(Attention::Unknown),
         "failed" => Some(Attention::Failed),
         "held" => Some(Attention::Held),
+        "pending_approval" => Some(Attention::PendingApproval),
         "twice" => Some(Attention::Twice),
         _ => None,
     }

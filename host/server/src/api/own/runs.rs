@@ -26,11 +26,12 @@ pub(super) async fn list(
     _: Reader,
     params: Params,
 ) -> Result<Json<Value>, Error> {
-    params.only(&["contact", "workflow", "status"])?;
+    params.only(&["contact", "workflow", "status", "campaign"])?;
     let limit = params.limit()?;
     let cursor = params.cursor(RunId::parse)?;
     let contact = params.phone("contact")?;
     let workflow = params.get("workflow");
+    let campaign = params.get("campaign");
     let status: Option<RunStatus> = match params.get("status") {
         None => None,
         Some(text) => Some(serde_json::from_value(json!(text)).map_err(|_| {
@@ -45,6 +46,7 @@ pub(super) async fn list(
             .as_ref()
             .is_none_or(|phone| run.contact.as_ref() == Some(phone))
             && workflow.is_none_or(|id| run.workflow == id)
+            && campaign.is_none_or(|id| run.campaign.as_deref() == Some(id))
             && status.is_none_or(|status| run.status == status)
     };
     let (found, last) = page::newest(state.host.store(), &from, &to, limit, wants).await?;
@@ -91,7 +93,9 @@ pub(super) async fn show(
 /// of unknown outcome, failed, or held.
 async fn open_texts(state: &ApiState, run: &Run) -> Result<Vec<Message>, Error> {
     let waits = match &run.waiting {
-        Some(Waiting::Text { message }) => Some(message.clone()),
+        Some(Waiting::Text { message } | Waiting::Approval { message, .. }) => {
+            Some(message.clone())
+        }
         _ => None,
     };
     let sent = run.results.values().filter_map(|result| {

@@ -130,6 +130,62 @@ pub(crate) enum DeadLetters {
     },
 }
 
+/// Texts that wait for a person's word.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Approvals {
+    /// Those that wait, the oldest first
+    List {
+        /// Only those that this person is asked about
+        #[arg(long)]
+        by: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+    },
+    /// Let one go out
+    Send {
+        /// Its id
+        id: String,
+        /// In other words
+        #[arg(long)]
+        body: Option<String>,
+        /// Who says so, for the record [default: the key that is used]
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// Let one not go out
+    Reject {
+        /// Its id
+        id: String,
+        /// Why not, for the record
+        #[arg(long)]
+        reason: Option<String>,
+        /// Who says so, for the record [default: the key that is used]
+        #[arg(long)]
+        by: Option<String>,
+    },
+}
+
+/// Campaigns.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Campaigns {
+    /// All of them
+    List,
+    /// Hold its texts, and start nothing
+    Pause {
+        /// Its id, as the list shows it
+        name: String,
+        /// Why, for the record
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let it go on
+    Resume {
+        /// Its id, as the list shows it
+        name: String,
+    },
+}
+
 /// API keys.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Keys {

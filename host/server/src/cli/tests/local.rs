@@ -100,6 +100,8 @@ Commands:
   event          Tell the host that something happened
   runs           Workflow runs
   messages       Texts, and those that wait for somebody
+  approvals      Texts that wait for a person's word, and the word
+  campaigns      What came of campaigns, and the switch that holds them
   dead-letters   Texts that could not be sent, webhooks that could not be read
   why            Why the last texts to a number were sent, deferred or refused
   keys           API keys

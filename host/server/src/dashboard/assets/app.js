@@ -1,7 +1,9 @@
 // The page: asks what it needs to know, starts its parts and keeps them fresh.
 
 import { ask } from './api.js';
+import * as approvals from './approvals.js';
 import * as attention from './attention.js';
+import * as campaigns from './campaigns.js';
 import { follow } from './live.js';
 import * as lists from './lists.js';
 import * as pretend from './phone.js';
@@ -29,7 +31,7 @@ function refresh() {
     asked = false;
     refresh();
   }, ROUND);
-  const parts = [device, runs, lists, attention].filter((part) => part);
+  const parts = [device, runs, lists, attention, approvals, campaigns].filter((part) => part);
   Promise.allSettled(parts.map((part) => part.refresh())).then((ends) => {
     trouble = ends.find((end) => end.status === 'rejected')?.reason.message ?? '';
     show();

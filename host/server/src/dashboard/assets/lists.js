@@ -5,7 +5,7 @@ import { chip, el, keyed, nothing, phone, when } from './dom.js';
 import { draw } from './thread.js';
 
 const at = (id) => document.getElementById(id);
-const TABS = ['talks', 'flows', 'letters'];
+const TABS = ['talks', 'flows', 'campaigns', 'letters'];
 
 let look = () => {};
 let open = null;

@@ -52,7 +52,7 @@ async fn a_text_that_failed_is_listed_with_its_reason_and_sent_again() {
     let counts = world.get("/api/v1/attention").await;
     assert_eq!(
         counts["data"],
-        json!({ "needsReview": 0, "unknown": 0, "failed": 1, "held": 0, "waiting": 0,
+        json!({ "needsReview": 0, "unknown": 0, "failed": 1, "held": 0, "waiting": 0, "pendingApproval": 0,
                 "twice": 0,
                 "webhooks": 0, "connections": [], "workflows": [{ "file": "broken.yaml", "line": 1,
                 "problem": "a workflow needs `on`", "inService": [], "certain": true }] })
