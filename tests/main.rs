@@ -24,6 +24,7 @@ mod commands;
 mod crashes;
 mod dashboard;
 mod demo;
+mod examples;
 mod incoming;
 mod letters;
 mod mistakes;

@@ -71,7 +71,16 @@ impl Simulation {
                         let asked = self.truth.asked.entry(conversation.clone()).or_default();
                         asked.push(message.clone());
                         let message = message.clone();
-                        self.check_words(&message)?;
+                        // A draft was written before, perhaps by another version.
+                        let text = self.get::<Message>(&keys::message(&message))?;
+                        if text.is_none_or(|text| text.aside.approval.is_none()) {
+                            self.check_words(&message)?;
+                        }
+                    }
+                }
+                "approval.asked" => {
+                    if let Some(message) = &entry.message {
+                        self.check_words(message)?;
                     }
                 }
                 "run.started" => {

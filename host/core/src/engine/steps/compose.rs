@@ -42,9 +42,7 @@ pub(super) fn begin(
         Some(Err(error)) => return Ok(failed(format!("`prompt`: {error}"))),
     };
     let conversation = threads::open(tx, &agent.id, &phone)?;
-    if run.agent.as_deref() == Some(agent.id.as_str()) {
-        run.conversation = Some(conversation.id.clone());
-    }
+    super::texts::stands_in(run, agent, &conversation.id);
     let number =
         |given: Option<u64>, usual: u64| u32::try_from(given.unwrap_or(usual)).unwrap_or(u32::MAX);
     let mut variables = Map::new();

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::{Agent, Step as Result, Tx, World, runs, texts, threads};
 use super::{Next, failed, no_agent, time};
-use crate::model::{Attachment, Origin, PhoneNumber, Run, Waiting};
+use crate::model::{Attachment, ConversationId, Origin, PhoneNumber, Run, Waiting};
 use crate::workflow::expression::{Scope, Value};
 use crate::workflow::{Content, Definition, Handoff, Intent, Send, Step};
 
@@ -86,14 +86,21 @@ pub(super) fn send(
     draft.of(definition);
     draft.call = run.call.clone();
     let conversation = threads::open(tx, &agent.id, &phone)?;
-    if run.agent.as_deref() == Some(agent.id.as_str()) {
-        run.conversation = Some(conversation.id.clone());
-    }
+    stands_in(run, agent, &conversation.id);
     let message = texts::queue(tx, conversation, draft)?;
     Ok(Next::Wait(
         Waiting::Text { message },
         format!("texts {phone}"),
     ))
+}
+
+/// Notes the conversation that a run's texts stand in: that of its agent. Where
+/// nothing that started it says who that is, it is the first whom a step names.
+pub(super) fn stands_in(run: &mut Run, agent: &Agent, conversation: &ConversationId) {
+    let own = run.agent.get_or_insert_with(|| agent.id.clone());
+    if *own == agent.id {
+        run.conversation = Some(conversation.clone());
+    }
 }
 
 fn our_number(

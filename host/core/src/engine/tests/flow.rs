@@ -435,7 +435,7 @@ fn what_a_skipped_step_might_have_said_can_be_asked() {
 
 #[test]
 fn a_step_speaks_for_the_agent_that_it_names() {
-    let source = "name: Two\non: manual\nintent: transactional\nsteps:\n  - send: { agent: sales, body: \"{{ agent.name }} here.\" }\n";
+    let source = "name: Two\non: manual\nintent: transactional\nsteps:\n  - send: { agent: sales, body: \"{{ agent.name }} here.\" }\n  - handoff: ann\n";
     let mut setup = build::setup();
     let mut sales = setup.agents["desk"].clone();
     sales.id = "sales".to_owned();
@@ -453,4 +453,14 @@ fn a_step_speaks_for_the_agent_that_it_names() {
         input: serde_json::Map::new(),
     }));
     assert_eq!(said(&host), ["Sam here."], "{:?}", host.runs());
+    // From then on the run is that agent's: their conversation is handed over.
+    host.accept();
+    let run = host.run();
+    assert_eq!(run.outcome.as_deref(), Some("finished"));
+    let threads: Vec<Conversation> = host.records(b'c');
+    let handed = threads.iter().find(|one| one.handoff.is_some()).unwrap();
+    assert_eq!(
+        (handed.agent.as_str(), Some(&handed.id)),
+        ("sales", run.conversation.as_ref())
+    );
 }
