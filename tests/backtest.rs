@@ -48,6 +48,10 @@ async fn an_edit_is_held_against_what_happened() {
     ] {
         assert!(out.contains(words), "no {words:?} in\n{out}");
     }
+    assert!(
+        out.lines().any(|line| line.trim() == "+ Thanks!"),
+        "a line for each text in\n{out}"
+    );
     assert_eq!(twilio.texted(&two, 1).await.len(), 1, "nothing was sent");
     // What is wrong with the file is said as `check` says it.
     host.files()

@@ -32,7 +32,10 @@ pub(super) async fn backtest(
         None => "nothing: it is not in service".to_owned(),
     };
     writeln!(out, "{} against {beside}", text(data, "/workflow"))?;
-    writeln!(out, "{}", text(data, "/text"))?;
+    let said = data.get("text").and_then(Json::as_str);
+    for line in said.unwrap_or_default().lines() {
+        writeln!(out, "{}", output::printable(line))?;
+    }
     let missing = data.get("missing").and_then(Json::as_array);
     for sentence in missing.into_iter().flatten().filter_map(Json::as_str) {
         writeln!(out, "Note: {sentence}.")?;
