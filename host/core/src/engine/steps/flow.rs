@@ -80,8 +80,15 @@ pub(in super::super) fn leave(definition: &Definition, run: &mut Run, result: Js
     enter(definition, run, definition.following(place), result);
 }
 
-/// Goes on at a later step, with the result of the one at the cursor.
-pub(super) fn enter(definition: &Definition, run: &mut Run, place: usize, result: Json) {
+/// Goes on at a later step, with the result of the one at the cursor: whatever it is
+/// of, conditions may ask whether it was taken and came in time.
+pub(super) fn enter(definition: &Definition, run: &mut Run, place: usize, mut result: Json) {
+    if let Some(result) = result.as_object_mut() {
+        for (field, value) in [("skipped", json!(false)), ("timed_out", json!(false))] {
+            result.entry(field).or_insert(value);
+        }
+        result.entry("error").or_insert(Json::Null);
+    }
     if let Some(step) = definition.steps.get(run.cursor) {
         run.results.insert(step.id.clone(), Arc::new(result));
     }

@@ -464,3 +464,16 @@ fn a_step_speaks_for_the_agent_that_it_names() {
         ("sales", run.conversation.as_ref())
     );
 }
+
+#[test]
+fn every_result_has_what_every_result_has() {
+    let mut host = missed_call(
+        "steps:\n  - id: a\n    send: Hi\n  - id: b\n    set: { x: 1 }\n  - id: c\n    log: x\n  - id: d\n    wait: 1m\n  - log: \"{{ a.skipped }} {{ a.timed_out }} {{ b.skipped }} {{ b.error }} {{ c.timed_out }} {{ d.skipped }} {{ d.timed_out }}\"\n",
+    );
+    host.wait(61);
+    let run = root(&host);
+    assert_eq!(
+        run.results["log-2"]["message"], "False False False None False False False",
+        "{run:?}"
+    );
+}
